@@ -1,0 +1,29 @@
+/** The kernel's table of mounts. */
+
+/** One line of /proc/self/mounts; proc(5). */
+export interface MountEntry {
+  readonly source: string;
+  readonly target: string;
+  readonly fstype: string;
+}
+
+/** Undoes the octal escapes that the kernel uses for space, tab, newline and backslash. */
+function unescapeField(field: string): string {
+  return field.replace(/\\([0-7]{3})/g, (_match, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}
+
+/** Parses /proc/self/mounts. Later entries lie on top of earlier ones with the same target. */
+export function parseMountTable(table: string): readonly MountEntry[] {
+  const entries: MountEntry[] = [];
+  for (const line of table.split('\n')) {
+    const [source, target, fstype] = line.split(' ');
+    if (source === undefined || target === undefined || fstype === undefined) continue;
+    entries.push({ source: unescapeField(source), target: unescapeField(target), fstype });
+  }
+  return entries;
+}
+
+/** Type of the file system that is seen at the mount point `target`; undefined where nothing is mounted there. */
+export function fstypeAt(entries: readonly MountEntry[], target: string): string | undefined {
+  return entries.findLast((entry) => entry.target === target)?.fstype;
+}

@@ -1,0 +1,66 @@
+/** From a request to what a container is made of. Makes nothing. */
+import { existsSync } from 'node:fs';
+import { KataError } from '../../wire/error.ts';
+import type { grpc } from '../../wire/generated/proto.js';
+import type { GuestHooks } from '../sandbox/guest-hooks.ts';
+import { Bundle } from './bundle.ts';
+import { Cgroup, readCgroupMounts } from './cgroup.ts';
+import type { ContainerPlan } from './container.ts';
+import { refuseDevices } from './devices.ts';
+import { checkContainerId } from './id.ts';
+import { badField } from './spec/bad-field.ts';
+import { cgroupsPathOf } from './spec/cgroups-path.ts';
+import { mergeHooks } from './spec/hooks.ts';
+import type { SharedNamespaces } from './spec/namespaces.ts';
+import { convertSpec } from './spec/spec.ts';
+
+const SELINUX_IS_ON = '/sys/fs/selinux/enforce';
+
+/** What the sandbox has for its containers. */
+export interface SandboxParts {
+  readonly shared: SharedNamespaces;
+  readonly guestHooks: GuestHooks;
+}
+
+function checkRoot(path: string): string {
+  if (!path.startsWith('/')) throw badField('OCI.Root.Path', path, 'is not absolute');
+  if (path.split('/').includes('..')) throw badField('OCI.Root.Path', path, 'has a part ".."');
+  return path;
+}
+
+/**
+ * Checks a request and plans its container.
+ * @throws KataError naming field and value: INTERNAL on the wire where something is wrong, UNIMPLEMENTED for what is
+ *   right but not built.
+ */
+export function planContainer(request: grpc.CreateContainerRequest, sandbox: SandboxParts): ContainerPlan {
+  const { container_id: id, OCI: oci, devices, storages } = request;
+  checkContainerId(id);
+  if (!oci) throw badField('OCI', null, 'is missing');
+  refuseDevices(devices);
+  if (oci.Process?.Terminal === true) {
+    throw new KataError('ERR_UNIMPLEMENTED', 'OCI.Process.Terminal: a container with a terminal is not supported');
+  }
+  const cgroups = readCgroupMounts();
+  const cgroupsPath = cgroupsPathOf(oci.Linux?.CgroupsPath ?? '', id);
+  const hooks = mergeHooks(oci.Hooks, sandbox.guestHooks);
+  const spec = convertSpec(oci, {
+    rootPath: new Bundle(id).rootfs,
+    cgroupsPath,
+    cgroupVersion: cgroups.version,
+    shared: sandbox.shared,
+    hooks,
+    selinux: existsSync(SELINUX_IS_ON),
+  });
+  return {
+    id,
+    spec,
+    hooks,
+    root: checkRoot(oci.Root?.Path ?? ''),
+    uid: oci.Process?.User?.UID ?? 0,
+    program: oci.Process?.Args[0] ?? '',
+    cgroup: new Cgroup(cgroups, cgroupsPath),
+    cgroupsPath,
+    storages,
+  };
+}

@@ -1,0 +1,10 @@
+/** Directories of the agent. */
+
+/** What the agent keeps for its sandbox; a container's bundle is the directory of its id in it. */
+export const BASE = '/run/kata-containers';
+
+/** Where the namespaces that containers share are pinned. */
+export const NAMESPACES = '/run/sandbox-ns';
+
+/** State of the runtime. */
+export const CRUN_ROOT = '/run/crun';

@@ -1,0 +1,19 @@
+import { describe, expect, it } from 'vitest';
+import { cleanEnvironment } from '../../../../../src/agent/container/spec/environment.ts';
+
+describe('cleanEnvironment', () => {
+  it('lets the last of several entries with one name count', () => {
+    expect(cleanEnvironment(['PATH=/usr/bin', 'TERM=xterm', 'PATH=/bin']).entries).toEqual(['PATH=/bin', 'TERM=xterm']);
+  });
+
+  it('trims names and values, and keeps what is inside of a value', () => {
+    expect(cleanEnvironment([' A = b = c ', 'EMPTY=']).entries).toEqual(['A=b = c', 'EMPTY=']);
+  });
+
+  it('drops what is no NAME=value, and never repeats it', () => {
+    const { entries, warnings } = cleanEnvironment(['secret', '=secret', ' =secret', 'A=1']);
+    expect(entries).toEqual(['A=1']);
+    expect(warnings).toHaveLength(3);
+    expect(warnings.join()).not.toContain('secret');
+  });
+});
