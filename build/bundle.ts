@@ -1,0 +1,85 @@
+/** Makes one file of the agent, and one of the command line program. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type BuildOptions, build, formatMessages } from 'esbuild';
+import { KataError } from '../src/wire/error.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+
+/** A program that becomes one file. */
+interface Bundle {
+  readonly entry: string;
+  readonly outfile: string;
+  readonly format: 'cjs' | 'esm';
+  readonly banner?: string;
+}
+
+const AGENT: Bundle = {
+  entry: 'src/agent/main.ts',
+  outfile: 'dist/kata-agent.cjs',
+  // Node loads CommonJS sooner than a module.
+  format: 'cjs',
+};
+
+const SANDBOX: Bundle = {
+  entry: 'src/cli/main.ts',
+  outfile: 'dist/kata-sandbox.mjs',
+  format: 'esm',
+  // Packages that are CommonJS call require, which a module does not have.
+  banner: "import { createRequire as makeRequire } from 'node:module';const require = makeRequire(import.meta.url);",
+};
+
+/**
+ * What both have in common. White space goes, since the guest reads and parses every byte of it; names stay, since stack
+ * traces are all that a failure in the guest leaves. Nothing in the output depends on where the sources lie.
+ */
+const COMMON = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  platform: 'node',
+  target: 'node26',
+  minifyWhitespace: true,
+  charset: 'utf8',
+  legalComments: 'eof',
+  write: false,
+  logLevel: 'silent',
+} as const satisfies BuildOptions;
+
+/**
+ * Bundles both programs, and says what it wrote: a file that would be the same is not touched.
+ * @throws KataError ERR_COMMAND with the bundler's messages.
+ */
+export async function bundleAll(log: (line: string) => void = () => {}): Promise<void> {
+  for (const one of [AGENT, SANDBOX]) {
+    if (await bundle(one)) log(`bundle: wrote ${one.outfile}`);
+  }
+}
+
+async function bundle({ entry, outfile, format, banner }: Bundle): Promise<boolean> {
+  const content = await bundled(entry, { format, ...(banner === undefined ? {} : { banner: { js: banner } }) });
+  const path = join(ROOT, outfile);
+  const present = await readFile(path).catch(() => undefined);
+  // An untouched file tells the image's build that nothing has to be done.
+  if (present?.equals(content) === true) return false;
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, content);
+  return true;
+}
+
+/**
+ * The one file that an entry becomes.
+ * @throws KataError ERR_COMMAND with the bundler's messages. A warning is an error too: it names something that would
+ * fail in the guest, such as a file name built at run time.
+ */
+async function bundled(entry: string, options: BuildOptions): Promise<Uint8Array> {
+  const result = await build({ ...COMMON, ...options, entryPoints: [entry] }).catch((error: unknown) => {
+    throw new KataError('ERR_COMMAND', `cannot bundle ${entry}: ${KataError.from(error).message}`, { cause: error });
+  });
+  if (result.warnings.length > 0) {
+    const texts = await formatMessages(result.warnings, { kind: 'warning' });
+    throw new KataError('ERR_COMMAND', `cannot bundle ${entry}:\n${texts.join('')}`);
+  }
+  const [file, ...others] = result.outputFiles ?? [];
+  if (file === undefined || others.length > 0) throw new KataError('ERR_COMMAND', `${entry} did not become one file`);
+  return file.contents;
+}
