@@ -1,0 +1,129 @@
+/**
+ * The guest's ports for programs that speak only Unix sockets, as Firecracker and Cloud Hypervisor offer them: a socket
+ * at which `CONNECT <port>\n` reaches the guest, and connections of the guest to port P that go to `<path>_<P>`.
+ */
+import { once } from 'node:events';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { KataError } from '../../wire/error.ts';
+import { formatOk, guestInitiatedPath, parseConnect, REQUEST_LINE_MAX_BYTES } from '../../wire/vsock/hybrid.ts';
+import { ACCEPT_TIMEOUT_MS, HYBRID_CONNECT_TIMEOUT_MS, HYBRID_REQUEST_TIMEOUT_MS } from './limits.ts';
+import type { Muxer, Offer } from './muxer.ts';
+import { splice } from './splice.ts';
+import { VsockStream } from './stream.ts';
+
+const NEWLINE = 0x0a;
+
+/** The hybrid socket of one guest. */
+export class HybridSocket {
+  readonly #path: string;
+  readonly #muxer: Muxer;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  /** Listens at `path`. @throws KataError ERR_SYSCALL, such as EADDRINUSE. */
+  static async open(path: string, muxer: Muxer): Promise<HybridSocket> {
+    const hybrid = new HybridSocket(path, muxer);
+    try {
+      hybrid.#server.listen(path);
+      await once(hybrid.#server, 'listening');
+    } catch (error) {
+      throw KataError.from(error);
+    }
+    muxer.setFallback((offer) => hybrid.#offered(offer));
+    return hybrid;
+  }
+
+  private constructor(path: string, muxer: Muxer) {
+    this.#path = path;
+    this.#muxer = muxer;
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accepted(socket));
+  }
+
+  /** Ends everything and removes the socket. */
+  async close(): Promise<void> {
+    this.#muxer.setFallback(undefined);
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #track(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => {});
+  }
+
+  #accepted(socket: Socket): void {
+    this.#track(socket);
+    readRequest(socket)
+      .then((port) => this.#connect(socket, port))
+      // Refused, timed out, or no request at all: the protocol has no other answer than the end.
+      .catch(() => socket.destroy());
+  }
+
+  async #connect(socket: Socket, port: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const stream = this.#muxer.connect(
+      port,
+      HYBRID_CONNECT_TIMEOUT_MS,
+      (connection) => new VsockStream(connection, (error) => (error === undefined ? resolve() : reject(error))),
+    );
+    const giveUp = () => void stream.destroy();
+    socket.once('close', giveUp);
+    await promise;
+    socket.removeListener('close', giveUp);
+    socket.write(formatOk(stream.localPort));
+    splice(socket, stream);
+  }
+
+  #offered(offer: Offer): void {
+    const socket = createConnection({ path: guestInitiatedPath(this.#path, offer.port), allowHalfOpen: true });
+    this.#track(socket);
+    socket.setTimeout(ACCEPT_TIMEOUT_MS, () => socket.destroy());
+    const refuse = () => offer.refuse();
+    socket.once('close', refuse);
+    socket.once('connect', () => {
+      socket.setTimeout(0);
+      socket.removeListener('close', refuse);
+      const stream = offer.accept((connection) => new VsockStream(connection));
+      if (stream === undefined) socket.destroy();
+      else splice(socket, stream);
+    });
+  }
+}
+
+/**
+ * Reads the request line; bytes after it go back to the socket, which is paused then.
+ * @throws KataError ERR_PROTOCOL where it is none, ERR_DEADLINE where it does not come, ERR_UNAVAILABLE at its end.
+ */
+function readRequest(socket: Socket): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  let seen = Buffer.alloc(0);
+  const timer = setTimeout(
+    () => reject(new KataError('ERR_DEADLINE', 'hybrid vsock: no request line')),
+    HYBRID_REQUEST_TIMEOUT_MS,
+  );
+  const onEnd = () => reject(new KataError('ERR_UNAVAILABLE', 'hybrid vsock: the client has gone'));
+  const onData = (chunk: Buffer) => {
+    seen = Buffer.concat([seen, chunk]);
+    const end = seen.indexOf(NEWLINE);
+    if (end < 0 && seen.length <= REQUEST_LINE_MAX_BYTES) return;
+    socket.pause();
+    socket.removeListener('data', onData);
+    const port = end < 0 || end > REQUEST_LINE_MAX_BYTES ? undefined : parseConnect(seen.toString('latin1', 0, end));
+    if (port === undefined) {
+      reject(new KataError('ERR_PROTOCOL', 'hybrid vsock: the request is not CONNECT <port>'));
+      return;
+    }
+    if (end + 1 < seen.length) socket.unshift(seen.subarray(end + 1));
+    resolve(port);
+  };
+  socket.on('data', onData);
+  socket.once('end', onEnd);
+  socket.once('close', onEnd);
+  return promise.finally(() => {
+    clearTimeout(timer);
+    socket.removeListener('end', onEnd);
+    socket.removeListener('close', onEnd);
+  });
+}
