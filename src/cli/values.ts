@@ -1,0 +1,27 @@
+/** Reads the values of command line options. */
+import { InvalidArgumentError } from 'commander';
+import type { Volume } from '../host/share.ts';
+
+/** A whole number from 1. */
+export function parseCount(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.');
+  return Number(text);
+}
+
+/** `SRC:DST` or `SRC:DST:ro`, appended to the volumes before it. */
+export function parseVolume(text: string, before: readonly Volume[]): Volume[] {
+  const [source = '', destination = '', mode = 'rw', ...rest] = text.split(':');
+  if (source === '' || !destination.startsWith('/') || (mode !== 'ro' && mode !== 'rw') || rest.length > 0) {
+    throw new InvalidArgumentError('It must be SRC:DST or SRC:DST:ro, DST an absolute path.');
+  }
+  return [...before, { source, destination, readOnly: mode === 'ro' }];
+}
+
+/** `NAME=value`, or `NAME` for the value that we have ourselves; appended to the entries before it. */
+export function parseEnv(text: string, before: readonly string[]): string[] {
+  const name = text.split('=', 1)[0] ?? '';
+  if (name === '') throw new InvalidArgumentError('It must be NAME=VALUE.');
+  if (text.includes('=')) return [...before, text];
+  const value = process.env[name];
+  return value === undefined ? [...before] : [...before, `${name}=${value}`];
+}

@@ -1,0 +1,76 @@
+/** The command line of QEMU, as a pure function of what the machine shall be. */
+
+/** How guest instructions are run: by the processor (`kvm`) or translated (`tcg`). */
+export type Accelerator = 'kvm' | 'tcg';
+
+/** The socket device of the machine. */
+export type VsockDeviceKind =
+  /** Our device in the harness's process, reached through its vhost-user socket. */
+  | { readonly kind: 'vhost-user'; readonly socketPath: string }
+  /** The host kernel's device. */
+  | { readonly kind: 'vhost'; readonly guestCid: number };
+
+/** A machine. */
+export interface Machine {
+  readonly sandboxId: string;
+  /** RFC 4122 text form. */
+  readonly uuid: string;
+  readonly accelerator: Accelerator;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly kernelParameters: readonly string[];
+  /** Image of the root file system, attached read-only as the first virtio block device. */
+  readonly rootfs: string;
+  readonly vsock: VsockDeviceKind;
+  /** vhost-user socket of virtiofsd. */
+  readonly fsSocketPath: string;
+  /** Name by which the guest mounts the share. */
+  readonly fsTag: string;
+  readonly qmpSocketPath: string;
+}
+
+/** A comma ends an option's value, and two stand for one (QEMU's manual, "Invocation"). */
+export function escapeValue(value: string): string {
+  return value.replaceAll(',', ',,');
+}
+
+/** Arguments of `qemu-system-x86_64`, without the program's own name. The guest's console is QEMU's stdout. */
+export function machineArguments(machine: Machine): string[] {
+  const name = `sandbox-${machine.sandboxId}`;
+  return [
+    ...['-name', `${name},process=${name}`],
+    ...['-uuid', machine.uuid],
+    // q35 and not microvm: vhost-user devices are PCI devices.
+    ...['-machine', 'q35,memory-backend=mem'],
+    ...accelerationArguments(machine.accelerator),
+    ...['-smp', String(machine.cpus)],
+    ...['-m', `${machine.memoryMiB}M`],
+    // Shared, because virtiofsd and the vsock device reach into the guest's memory.
+    ...['-object', `memory-backend-memfd,id=mem,size=${machine.memoryMiB}M,share=on`],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    ...['-kernel', machine.kernel, '-initrd', machine.initrd, '-append', machine.kernelParameters.join(' ')],
+    ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
+    ...['-qmp', `unix:${escapeValue(machine.qmpSocketPath)},server=on,wait=off`],
+    ...['-drive', `if=none,id=root,file=${escapeValue(machine.rootfs)},format=raw,readonly=on`],
+    ...['-device', 'virtio-blk-pci,drive=root'],
+    ...['-device', 'virtio-rng-pci'],
+    ...['-chardev', `socket,id=fs,path=${escapeValue(machine.fsSocketPath)}`],
+    ...['-device', `vhost-user-fs-pci,chardev=fs,tag=${escapeValue(machine.fsTag)}`],
+    ...vsockArguments(machine.vsock),
+  ];
+}
+
+/** The part that chooses accelerator and processor model. */
+export function accelerationArguments(accelerator: Accelerator): string[] {
+  return accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'max'];
+}
+
+function vsockArguments(vsock: VsockDeviceKind): string[] {
+  if (vsock.kind === 'vhost') return ['-device', `vhost-vsock-pci,guest-cid=${vsock.guestCid}`];
+  return [
+    ...['-chardev', `socket,id=vsock,path=${escapeValue(vsock.socketPath)}`],
+    ...['-device', 'vhost-user-vsock-pci,chardev=vsock'],
+  ];
+}

@@ -1,0 +1,63 @@
+/** Processes of a sandbox on the host: QEMU and virtiofsd. */
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { KataError } from '../../wire/error.ts';
+import { findProgram } from '../program.ts';
+
+/** How a process ended, in words: `exit status 1`, `signal SIGKILL`. */
+export type EndText = string;
+
+/** A process that dies with the harness. */
+export class OwnedProcess {
+  readonly pid: number;
+  readonly child: ChildProcess;
+  /** Resolves when the process has ended. */
+  readonly ended: Promise<EndText>;
+  #end: EndText | undefined;
+
+  private constructor(child: ChildProcess, pid: number) {
+    this.child = child;
+    this.pid = pid;
+    this.ended = new Promise((resolve) => {
+      child.on('exit', (code, signal) => {
+        this.#end = signal === null ? `exit status ${code}` : `signal ${signal}`;
+        resolve(this.#end);
+      });
+    });
+  }
+
+  /**
+   * Starts a program as the leader of a session and process group of its own, so that a Ctrl-C of the terminal does
+   * not reach it and that it can be killed together with its children. The kernel kills it when the thread that
+   * started it ends (PR_SET_PDEATHSIG, prctl(2)), which covers the time until the guardian has its pid.
+   * @throws KataError ERR_HOST where the program cannot be started.
+   */
+  static start(argv: readonly string[], stdio: StdioOptions): Promise<OwnedProcess> {
+    const setpriv = findProgram('setpriv');
+    if (setpriv === undefined) throw new KataError('ERR_HOST', 'setpriv (util-linux) is missing');
+    const child = spawn(setpriv, ['--pdeathsig', 'KILL', '--', ...argv], { cwd: '/', detached: true, stdio });
+    return new Promise((resolve, reject) => {
+      child.once('error', (cause) =>
+        reject(new KataError('ERR_HOST', `cannot start ${argv[0]}: ${cause.message}`, { cause })),
+      );
+      child.once('spawn', () => {
+        const { pid } = child;
+        if (pid !== undefined) resolve(new OwnedProcess(child, pid));
+      });
+    });
+  }
+
+  /** How it ended, or undefined while it runs. */
+  get end(): EndText | undefined {
+    return this.#end;
+  }
+
+  /** Kills the process and its children at once. Nothing happens where it has ended. */
+  kill(): void {
+    if (this.#end !== undefined) return;
+    try {
+      process.kill(-this.pid, 'SIGKILL');
+    } catch {
+      // It ended between the look and the kill.
+    }
+  }
+}

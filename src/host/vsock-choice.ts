@@ -1,0 +1,45 @@
+/** Chooses how a guest's vsock is made: by the host's kernel where it can, else by our own device. */
+
+import { randomInt } from 'node:crypto';
+import { accessSync, constants } from 'node:fs';
+import { KernelVsock } from './kernel-vsock.ts';
+import type { VsockDeviceKind } from './qemu/arguments.ts';
+import type { StateDirectory } from './state/state-dir.ts';
+import { VsockDevice } from './vsock/device.ts';
+import type { GuestVsock } from './vsock/guest-vsock.ts';
+
+/** The device through which QEMU asks the host's kernel for a guest's vsock. */
+export const VHOST_VSOCK = '/dev/vhost-vsock';
+/** Context id of a guest behind our own device. It is seen by that guest only, so all of them may have the same. */
+const PRIVATE_CID = 3;
+/**
+ * Context ids of guests behind the host's kernel are drawn from here: 0 to 2 have a meaning (vsock(7)), low ones are
+ * what people write by hand. The kernel refuses one that is taken; among so many that does not happen by chance.
+ */
+const CID_RANGE = [0x1000_0000, 0x7fff_ffff] as const;
+
+/** An open vsock and the device with which QEMU gives it to the guest. */
+export interface OpenedVsock {
+  readonly vsock: GuestVsock;
+  readonly device: VsockDeviceKind;
+}
+
+/** Opens the vsock of a sandbox, before QEMU starts. */
+export async function openGuestVsock(state: StateDirectory): Promise<OpenedVsock> {
+  if (isVhostUsable()) {
+    const guestCid = randomInt(...CID_RANGE);
+    return { vsock: new KernelVsock(guestCid), device: { kind: 'vhost', guestCid } };
+  }
+  const socketPath = state.file('vsock.sock');
+  const vsock = await VsockDevice.open({ socketPath, guestCid: PRIVATE_CID, hybridPath: state.file('hv.sock') });
+  return { vsock, device: { kind: 'vhost-user', socketPath } };
+}
+
+function isVhostUsable(): boolean {
+  try {
+    accessSync(VHOST_VSOCK, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { parseCount, parseEnv, parseVolume } from '../../../src/cli/values.ts';
+
+describe('parseCount()', () => {
+  it('takes whole numbers from 1', () => {
+    expect(parseCount('12')).toBe(12);
+    for (const text of ['0', '-1', '1.5', '1e3', '', 'x', '9999999999']) expect(() => parseCount(text)).toThrow();
+  });
+});
+
+describe('parseVolume()', () => {
+  it('reads both forms and keeps those before', () => {
+    const first = parseVolume('/a:/b', []);
+    expect(parseVolume('rel:/c:ro', first)).toEqual([
+      { source: '/a', destination: '/b', readOnly: false },
+      { source: 'rel', destination: '/c', readOnly: true },
+    ]);
+  });
+
+  it.each(['', '/a', ':/b', '/a:', '/a:b', '/a:/b:rx', '/a:/b:ro:x'])('refuses %j', (text) => {
+    expect(() => parseVolume(text, [])).toThrow();
+  });
+});
+
+describe('parseEnv()', () => {
+  it('takes a value, or our own one, and keeps those before', () => {
+    process.env['KATA_TEST_VALUE'] = 'v=1';
+    try {
+      expect(parseEnv('KATA_TEST_VALUE', ['A=1'])).toEqual(['A=1', 'KATA_TEST_VALUE=v=1']);
+    } finally {
+      delete process.env['KATA_TEST_VALUE'];
+    }
+    expect(parseEnv('KATA_TEST_VALUE', [])).toEqual([]);
+    expect(parseEnv('B=', [])).toEqual(['B=']);
+    expect(() => parseEnv('=x', [])).toThrow();
+  });
+});
