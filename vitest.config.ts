@@ -1,0 +1,34 @@
+import { defineConfig } from 'vitest/config';
+
+// The limits below only stop a hang; none of them judges speed.
+const UNIT_LIMIT_MS = 60_000;
+const INTEGRATION_LIMIT_MS = 240_000;
+// node:ffi says with every process that it is experimental.
+const execArgv = ['--disable-warning=ExperimentalWarning'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          testTimeout: UNIT_LIMIT_MS,
+          hookTimeout: UNIT_LIMIT_MS,
+          execArgv,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          // A file boots its own VM, and there are two cores: files run one after the other.
+          fileParallelism: false,
+          testTimeout: INTEGRATION_LIMIT_MS,
+          hookTimeout: INTEGRATION_LIMIT_MS,
+          execArgv,
+        },
+      },
+    ],
+  },
+});
