@@ -1,5 +1,6 @@
 /** The command line program `kata-sandbox`. */
 import { Command, CommanderError } from 'commander';
+import manifest from '../../package.json' with { type: 'json' };
 import { KataError } from '../wire/error.ts';
 import { addBuild } from './build.ts';
 import { addDemo } from './demo.ts';
@@ -9,6 +10,7 @@ import { addRun } from './run.ts';
 
 const program = new Command('kata-sandbox')
   .description('Runs containers in virtual machines of their own, with or without KVM.')
+  .version(manifest.version, '--version')
   .enablePositionalOptions()
   .exitOverride();
 addRun(program);

@@ -9,10 +9,8 @@ import { cli, startCli } from './support/cli.ts';
 import { leftoversOf } from './support/leftovers.ts';
 import { busyboxRoot, runIn, shellIn } from './support/sandbox.ts';
 
-/** The full sizes take minutes without KVM; KATA_TEST_FULL=1 asks for them. */
-const FULL = process.env['KATA_TEST_FULL'] === '1';
-const BLOB_BYTES = (FULL ? 64 : 8) << 20;
-const ROUNDS = FULL ? 200 : 10;
+const BLOB_BYTES = 64 << 20;
+const ROUNDS = 200;
 const LARGE_BYTES = 64 << 10;
 
 describe('kata-sandbox run', () => {
