@@ -46,10 +46,21 @@ const NAMES = [
   'BPF',
   'CHECKPOINT_RESTORE',
 ] as const;
-const KNOWN: ReadonlySet<string> = new Set(NAMES.map((name) => `CAP_${name}`));
+const PREFIX = 'CAP_';
+const KNOWN: ReadonlySet<string> = new Set(NAMES.map((name) => `${PREFIX}${name}`));
 
 /**
- * Converts the capability sets.
+ * The name with its prefix. The Go shim sends `CAP_CHOWN`; peers written in Rust (runtime-rs, kata-agent-ctl) send `CHOWN`,
+ * older ones `"CAP_CHOWN"` with the quotation marks of JSON. A set that was dropped for that would leave root without
+ * any right.
+ */
+function fullName(name: string): string {
+  const bare = /^".*"$/.test(name) ? name.slice(1, -1) : name;
+  return bare.startsWith(PREFIX) ? bare : `${PREFIX}${bare}`;
+}
+
+/**
+ * Converts the capability sets; all names get their prefix.
  * @param warn gets a sentence for a name that this kernel interface does not have; it is dropped, as a host with a newer
  *   kernel may send names that the guest's has never heard of.
  */
@@ -58,10 +69,11 @@ export function convertCapabilities(
   warn: (warning: string) => void,
 ): JsonObject {
   const keep = (set: string, names: readonly string[]): readonly string[] =>
-    names.filter((name) => {
-      if (KNOWN.has(name)) return true;
+    names.flatMap((name) => {
+      const full = fullName(name);
+      if (KNOWN.has(full)) return [full];
       warn(`Process.Capabilities.${set}: ${JSON.stringify(name)} is unknown and was dropped`);
-      return false;
+      return [];
     });
   return {
     bounding: keep('Bounding', given?.Bounding ?? []),

@@ -5,6 +5,12 @@ import type { JsonObject } from './json.ts';
 
 const TYPES: ReadonlySet<string> = new Set(['pid', 'network', 'ipc', 'uts', 'mount', 'user', 'cgroup', 'time']);
 
+/** The kernel's names in /proc/<pid>/ns, which peers written in Rust (runtime-rs, kata-agent-ctl) send instead. */
+const KERNEL_NAMES: ReadonlyMap<string, string> = new Map([
+  ['net', 'network'],
+  ['mnt', 'mount'],
+]);
+
 /** Namespaces of the sandbox that a container joins; a path each, undefined for a new one. */
 export interface SharedNamespaces {
   readonly ipc: string | undefined;
@@ -29,9 +35,10 @@ export function convertNamespaces(
   cgroupVersion: 1 | 2,
 ): readonly Namespace[] {
   const result = new Map<string, Namespace>();
-  for (const { Type: type, Path: path } of given) {
-    if (!TYPES.has(type)) throw badField('Linux.Namespaces.Type', type, 'is no type of namespace');
-    if (result.has(type)) throw badField('Linux.Namespaces.Type', type, 'is given twice');
+  for (const { Type: name, Path: path } of given) {
+    const type = KERNEL_NAMES.get(name) ?? name;
+    if (!TYPES.has(type)) throw badField('Linux.Namespaces.Type', name, 'is no type of namespace');
+    if (result.has(type)) throw badField('Linux.Namespaces.Type', name, 'is given twice');
     result.set(type, { type, path: path === '' ? undefined : path });
   }
   // Reinserted, so that the pid namespace comes last: it is made by a fork, which the others are to precede.

@@ -23,9 +23,15 @@ describe('convertNamespaces', () => {
     ]);
   });
 
+  it("takes the kernel's names of the network and the mount namespace", () => {
+    const types = convertNamespaces(given('net', 'mnt'), SHARED, 1).map(({ type }) => type);
+    expect(types).toEqual(['network', 'mount', 'pid']);
+  });
+
   it.each([
-    [['net'], '"net" is no type of namespace'],
+    [['Network'], '"Network" is no type of namespace'],
     [['mount', 'mount'], '"mount" is given twice'],
+    [['mount', 'mnt'], '"mnt" is given twice'],
   ])('refuses %j', (types, text) => {
     expect(() => convertNamespaces(given(...types), SHARED, 2)).toThrow(text);
   });
