@@ -1,5 +1,4 @@
 /** The vhost-user-vsock device of one guest, inside this process; see docs/vsock-device.md. */
-import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -10,9 +9,11 @@ import { ControlChannel } from './control-channel.ts';
 import type { GuestVsock } from './guest-vsock.ts';
 import { HybridSocket } from './hybrid-socket.ts';
 import { Muxer, type VsockStats } from './muxer.ts';
+import { openStream } from './open-stream.ts';
 import { QueueService } from './queue-service.ts';
 import { Ring } from './ring.ts';
 import { VsockStream } from './stream.ts';
+import { closeServer, listenAt } from './unix-server.ts';
 
 /** Lowest and highest context id that a guest may have: 0, 1 and 2 are taken, and so is the highest number. */
 const GUEST_CID_MIN = 3;
@@ -28,16 +29,6 @@ export interface VsockDeviceOptions {
   readonly hybridPath?: string | undefined;
   /** Gets one line for each thing that goes wrong in the device itself. */
   readonly log?: ((line: string) => void) | undefined;
-}
-
-/** Listens at a Unix socket. @throws KataError ERR_SYSCALL, such as EADDRINUSE. */
-async function listenAt(server: Server, path: string): Promise<void> {
-  try {
-    server.listen(path);
-    await once(server, 'listening');
-  } catch (error) {
-    throw KataError.from(error);
-  }
 }
 
 /** A device that waits for a QEMU at its socket, serves it, and waits for the next. */
@@ -94,13 +85,8 @@ export class VsockDevice implements GuestVsock {
   async connect(port: number, timeoutMs: number): Promise<VsockStream> {
     if (this.#isClosed) throw new KataError('ERR_CANCELLED', 'vsock: the device is closed');
     if (this.#service.failure !== undefined) throw this.#service.failure;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const stream = this.#muxer.connect(
-      port,
-      timeoutMs,
-      (connection) => new VsockStream(connection, (error) => (error === undefined ? resolve() : reject(error))),
-    );
-    await promise;
+    const { stream, opened } = openStream(this.#muxer, port, timeoutMs);
+    await opened;
     return stream;
   }
 
@@ -119,9 +105,7 @@ export class VsockDevice implements GuestVsock {
     const hybrid = this.#hybrid;
     this.#hybrid = undefined;
     await hybrid?.close();
-    if (!this.#server.listening) return;
-    this.#server.close();
-    await once(this.#server, 'close');
+    await closeServer(this.#server);
   }
 
   #accept(socket: Socket): void {

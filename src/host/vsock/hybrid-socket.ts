@@ -2,14 +2,15 @@
  * The guest's ports for programs that speak only Unix sockets, as Firecracker and Cloud Hypervisor offer them: a socket
  * at which `CONNECT <port>\n` reaches the guest, and connections of the guest to port P that go to `<path>_<P>`.
  */
-import { once } from 'node:events';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { KataError } from '../../wire/error.ts';
 import { formatOk, guestInitiatedPath, parseConnect, REQUEST_LINE_MAX_BYTES } from '../../wire/vsock/hybrid.ts';
 import { ACCEPT_TIMEOUT_MS, HYBRID_CONNECT_TIMEOUT_MS, HYBRID_REQUEST_TIMEOUT_MS } from './limits.ts';
 import type { Muxer, Offer } from './muxer.ts';
+import { openStream } from './open-stream.ts';
 import { splice } from './splice.ts';
 import { VsockStream } from './stream.ts';
+import { closeServer, listenAt } from './unix-server.ts';
 
 const NEWLINE = 0x0a;
 
@@ -23,12 +24,7 @@ export class HybridSocket {
   /** Listens at `path`. @throws KataError ERR_SYSCALL, such as EADDRINUSE. */
   static async open(path: string, muxer: Muxer): Promise<HybridSocket> {
     const hybrid = new HybridSocket(path, muxer);
-    try {
-      hybrid.#server.listen(path);
-      await once(hybrid.#server, 'listening');
-    } catch (error) {
-      throw KataError.from(error);
-    }
+    await listenAt(hybrid.#server, path);
     muxer.setFallback((offer) => hybrid.#offered(offer));
     return hybrid;
   }
@@ -43,8 +39,7 @@ export class HybridSocket {
   async close(): Promise<void> {
     this.#muxer.setFallback(undefined);
     for (const socket of this.#sockets) socket.destroy();
-    this.#server.close();
-    await once(this.#server, 'close');
+    await closeServer(this.#server);
   }
 
   #track(socket: Socket): void {
@@ -62,15 +57,10 @@ export class HybridSocket {
   }
 
   async #connect(socket: Socket, port: number): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const stream = this.#muxer.connect(
-      port,
-      HYBRID_CONNECT_TIMEOUT_MS,
-      (connection) => new VsockStream(connection, (error) => (error === undefined ? resolve() : reject(error))),
-    );
+    const { stream, opened } = openStream(this.#muxer, port, HYBRID_CONNECT_TIMEOUT_MS);
     const giveUp = () => void stream.destroy();
     socket.once('close', giveUp);
-    await promise;
+    await opened;
     socket.removeListener('close', giveUp);
     socket.write(formatOk(stream.localPort));
     splice(socket, stream);

@@ -1,7 +1,7 @@
 /** Moves packets between the guest's two queues and the connections. */
 
 import { KataError } from '../../wire/error.ts';
-import { decodeHeader, HEADER_BYTES, PAYLOAD_MAX_BYTES } from '../../wire/vsock/packet.ts';
+import { decodeHeader, HEADER_BYTES, PAYLOAD_MAX_BYTES, type PacketHeader } from '../../wire/vsock/packet.ts';
 import { CHAINS_PER_TURN } from './limits.ts';
 import type { Muxer } from './muxer.ts';
 import type { Ring } from './ring.ts';
@@ -76,15 +76,15 @@ export class QueueService {
   serve(): void {
     if (this.#isServing || this.#state.kind !== 'running') return;
     this.#isServing = true;
+    let isExhausted = true;
     try {
       // The effects of one direction can make work for the other; what is left when a share is used up is done later.
-      let isExhausted = this.#serveTransmit();
+      isExhausted = this.#serveTransmit();
       isExhausted = this.#serveReceive() || isExhausted;
-      if (isExhausted) this.#continueLater();
-    } catch (error) {
-      this.#break(KataError.from(error));
     } finally {
       this.#isServing = false;
+      // Also where a listener of a stream threw: that is its owner's affair, and the guest is served nevertheless.
+      if (isExhausted) this.#continueLater();
     }
   }
 
@@ -103,71 +103,88 @@ export class QueueService {
     this.#onBroken(error);
   }
 
+  /** Does something with a queue; where the driver broke the rules, that is the end of both. */
+  #guard<T>(action: () => T): T | undefined {
+    if (this.#state.kind !== 'running') return undefined;
+    try {
+      return action();
+    } catch (error) {
+      this.#break(KataError.from(error));
+      return undefined;
+    }
+  }
+
+  /** The next chain; where there is none, the driver is asked to kick when there is. */
+  #nextChain(queue: Virtqueue): Chain | undefined {
+    return this.#guard(() => queue.next() ?? (queue.requestKick() ? queue.next() : undefined));
+  }
+
   /** @returns true where there may be more to do. */
   #serveTransmit(): boolean {
     const queue = this.#transmit.queue;
     if (queue === undefined) return false;
-    queue.suppressKicks();
+    this.#guard(() => queue.suppressKicks());
     let left = CHAINS_PER_TURN;
-    while (left > 0) {
-      // The guest must take some of our resets first. There are more of them than the receive queue gives away in one
-      // turn, so either that turn goes on later, or the guest kicks with new buffers: both come back here.
-      if (this.#muxer.isCongested) break;
-      const chain = queue.next();
-      if (chain === undefined) {
-        if (queue.requestKick()) continue;
-        break;
+    // The guest must take some of our resets first where there are too many. They are more than the receive queue gives
+    // away in one turn, so either that turn goes on later, or the guest kicks with new buffers: both come back here.
+    while (left > 0 && !this.#muxer.isCongested) {
+      const chain = this.#nextChain(queue);
+      const header = chain === undefined ? undefined : this.#guard(() => this.#readHeader(chain));
+      if (chain === undefined || header === undefined) break;
+      try {
+        this.#muxer.handle(header, () => readPayload(chain, header.length));
+      } finally {
+        this.#guard(() => queue.complete(chain, 0));
       }
-      this.#handlePacket(chain);
-      queue.complete(chain, 0);
       left -= 1;
     }
-    this.#transmit.interrupt();
+    this.#guard(() => this.#transmit.interrupt());
     return left === 0;
   }
 
-  #handlePacket(chain: Chain): void {
+  #readHeader(chain: Chain): PacketHeader {
     if (chain.length < HEADER_BYTES) throw malformed(`a packet of ${chain.length} bytes`);
     copyFromChain(chain, 0, this.#headerBytes);
     const header = decodeHeader(this.#headerBytes);
     if (header.length > PAYLOAD_MAX_BYTES || header.length > chain.length - HEADER_BYTES) {
       throw malformed(`a payload of ${header.length} bytes in a buffer of ${chain.length}`);
     }
-    this.#muxer.handle(header, () => {
-      const payload = Buffer.allocUnsafe(header.length);
-      copyFromChain(chain, HEADER_BYTES, payload);
-      return payload;
-    });
+    return header;
   }
 
   /** @returns true where there may be more to do. */
   #serveReceive(): boolean {
     const queue = this.#receive.queue;
     if (queue === undefined) return false;
-    queue.suppressKicks();
+    this.#guard(() => queue.suppressKicks());
     let left = CHAINS_PER_TURN;
     while (left > 0 && this.#muxer.hasPackets()) {
-      const chain = queue.next();
-      if (chain === undefined) {
-        if (queue.requestKick()) continue;
-        break;
-      }
-      this.#sendPacket(queue, chain);
+      const chain = this.#nextChain(queue);
+      if (chain === undefined) break;
+      const sent = this.#guard(() => this.#sendPacket(queue, chain));
+      sent?.();
       left -= 1;
     }
-    this.#receive.interrupt();
+    this.#guard(() => this.#receive.interrupt());
     return left === 0;
   }
 
-  #sendPacket(queue: Virtqueue, chain: Chain): void {
+  /** @returns what is to be called now that the packet is in the guest. */
+  #sendPacket(queue: Virtqueue, chain: Chain): (() => void) | undefined {
     // One byte of room beyond the header, or a data packet would carry nothing for ever.
     if (chain.length <= HEADER_BYTES) throw malformed(`a receive buffer of ${chain.length} bytes`);
     const packet = this.#muxer.next(chain.length);
-    if (packet === undefined) return;
+    if (packet === undefined) return undefined;
     copyIntoChain(chain, [packet.header, ...packet.payload]);
     queue.complete(chain, packet.length);
-    packet.sent?.();
+    return packet.sent;
   }
+}
+
+function readPayload(chain: Chain, length: number): Uint8Array {
+  const payload = Buffer.allocUnsafe(length);
+  copyFromChain(chain, HEADER_BYTES, payload);
+  return payload;
 }
 
 function malformed(what: string): KataError {

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { VsockDevice } from '../../../../src/host/vsock/device.ts';
 import { CONNECTION_BUFFER_BYTES, CONNECTIONS_MAX } from '../../../../src/host/vsock/limits.ts';
 import { Request } from '../../../../src/host/vsock/vhost-user.ts';
+import { KataError } from '../../../../src/wire/error.ts';
 import { Op, Shutdown } from '../../../../src/wire/vsock/packet.ts';
 import { FakeGuest } from './fake-guest.ts';
 import {
@@ -433,6 +434,30 @@ describe('QEMU', () => {
       await expect.poll(() => fixture.device.stats.connections).toBe(0);
     }
     await expect.poll(openDescriptors).toBe(before);
+  });
+});
+
+describe('a listener that throws', () => {
+  it("is its own affair: the error is not taken for the guest's, and the guest is served", async () => {
+    const fixture = await openFixture();
+    const { stream, ports } = await connectFromHost(fixture);
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    const others = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.once('uncaughtException', resolve);
+    afterTest(() => {
+      for (const other of others) process.on('uncaughtException', other);
+    });
+    stream.once('data', () => {
+      throw new KataError('ERR_PROTOCOL', 'of the owner');
+    });
+    fixture.guest.send({ op: Op.RW, ...ports }, Buffer.from('one'));
+    fixture.guest.send({ op: Op.RW, ...ports }, Buffer.from('two'));
+    fixture.guest.send({ op: Op.CREDIT_REQUEST, ...ports });
+    expect(await promise).toMatchObject({ message: 'of the owner' });
+    await fixture.guest.next(Op.CREDIT_UPDATE);
+    expect(fixture.device.stats.bytesFromGuest).toBe(6);
+    expect(fixture.lines).toEqual([]);
   });
 });
 
