@@ -21,6 +21,8 @@ import { openGuestVsock } from './vsock-choice.ts';
 
 /** QEMU ends within milliseconds of a `quit`. */
 const QUIT_TIMEOUT_MS = 1_000;
+/** virtiofsd ends when QEMU does, and may be seen first: the kernel tells of QEMU within milliseconds then (ms). */
+const QEMU_END_GRACE_MS = 250;
 /** Lines of each log that an error message shows. */
 const SHOWN_LINES = 15;
 
@@ -134,7 +136,7 @@ export class HostMachine {
     const { qemu, virtiofsd } = this.#parts;
     return await Promise.race([
       qemu.ended.then((end) => `QEMU ended (${end})`),
-      virtiofsd.ended.then((end) => `virtiofsd ended (${end})`),
+      virtiofsd.ended.then((end) => delay(QEMU_END_GRACE_MS, `virtiofsd ended (${end})`, { ref: false })),
     ]);
   }
 
@@ -186,7 +188,7 @@ export class HostMachine {
     const { qemu, virtiofsd, vsock, guardian, console, complaints } = this.#parts;
     qemu.kill();
     virtiofsd.kill();
-    await Promise.all([qemu.ended, virtiofsd.ended]);
+    await Promise.all([qemu.gone(), virtiofsd.gone()]);
     await vsock.close();
     console.close();
     complaints.close();

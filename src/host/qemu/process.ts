@@ -1,7 +1,13 @@
 /** Processes of a sandbox on the host: QEMU and virtiofsd. */
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { KataError } from '../../wire/error.ts';
 import { findProgram } from '../program.ts';
+import { isGroupAlive } from './process-group.ts';
+
+/** Dying takes milliseconds; a process that hangs in the kernel must not hold up the clean-up for ever (ms). */
+const GROUP_DEADLINE_MS = 2_000;
+const GROUP_POLL_MS = 5;
 
 /** How a process ended, in words: `exit status 1`, `signal SIGKILL`. */
 export type EndText = string;
@@ -51,13 +57,25 @@ export class OwnedProcess {
     return this.#end;
   }
 
-  /** Kills the process and its children at once. Nothing happens where it has ended. */
+  /** Kills the process and its children at once, also those that have outlived it. */
   kill(): void {
-    if (this.#end !== undefined) return;
+    // The number of a group is not given away as long as the group has a member.
+    if (this.#end !== undefined && !isGroupAlive(this.pid)) return;
     try {
       process.kill(-this.pid, 'SIGKILL');
     } catch {
       // It ended between the look and the kill.
+    }
+  }
+
+  /**
+   * Resolves when the process has ended and its children with it, so that nothing holds its sockets and mounts any
+   * more. To be called after {@link kill}.
+   */
+  async gone(): Promise<void> {
+    await this.ended;
+    for (let waited = 0; waited < GROUP_DEADLINE_MS && isGroupAlive(this.pid); waited += GROUP_POLL_MS) {
+      await delay(GROUP_POLL_MS);
     }
   }
 }
