@@ -1,9 +1,10 @@
 /** `kata-sandbox doctor`: what this machine has, what it lacks, and what helps. */
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { chooseAccelerator, findQemu } from '../host/accelerator.ts';
 import { findImage } from '../host/image.ts';
 import { cacheRoot } from '../host/paths.ts';
+import { mayMount } from '../host/privileges.ts';
 import { findProgram } from '../host/program.ts';
 import { findVirtiofsd } from '../host/virtiofsd.ts';
 import { VHOST_VSOCK } from '../host/vsock-choice.ts';
@@ -19,9 +20,6 @@ interface Check {
   readonly name: string;
   readonly look: () => Promise<Finding> | Finding;
 }
-
-/** Bit of CAP_SYS_ADMIN in a capability set (linux/capability.h): mounting needs it. */
-const CAP_SYS_ADMIN = 1n << 21n;
 
 const CHECKS: readonly Check[] = [
   { name: 'privileges', look: privileges },
@@ -84,8 +82,7 @@ function device(path: string, hint: string): Finding {
 }
 
 function privileges(): Finding {
-  const set = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
-  return (BigInt(`0x${set}`) & CAP_SYS_ADMIN) !== 0n
+  return mayMount()
     ? ok(`user ${process.getuid?.()}, may mount`)
     : { state: 'missing', text: 'may not mount', hint: 'run as root' };
 }

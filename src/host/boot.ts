@@ -8,6 +8,7 @@ import { findImage } from './image.ts';
 import { HostMachine } from './machine.ts';
 import { checkName, randomName } from './name.ts';
 import { cacheRoot } from './paths.ts';
+import { mayMount } from './privileges.ts';
 import { checkSize, type SandboxOptions } from './sandbox-options.ts';
 import { GUEST_SHARE, SHARE_TAG } from './share.ts';
 import { GUEST_SHM } from './spec/spec.ts';
@@ -30,6 +31,7 @@ export async function bootGuest(options: SandboxOptions, timeline: Timeline): Pr
   const id = checkName('sandbox', options.id ?? randomName());
   const hostname = options.hostname ?? id;
   const size = checkSize(options);
+  if (!mayMount()) throw new KataError('ERR_HOST', 'a sandbox needs root: what its containers see is mounted');
   const image = findImage();
   const [qemu, virtiofsd] = await Promise.all([findQemu(), findVirtiofsd()]);
   const { accelerator, reason } = await chooseAccelerator(qemu, image, cacheRoot());

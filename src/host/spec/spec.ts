@@ -111,7 +111,8 @@ export function buildSpec(container: ContainerSpec): grpc.ISpec {
       Cwd: container.cwd,
       Capabilities: { Bounding: capabilities, Effective: capabilities, Permitted: capabilities },
       Rlimits: [{ Type: 'RLIMIT_NOFILE', Hard: OPEN_FILES, Soft: OPEN_FILES }],
-      NoNewPrivileges: true,
+      // The machine is the wall; inside, `su` and file capabilities work as in any container.
+      NoNewPrivileges: false,
     },
     Root: { Path: container.rootPath, Readonly: container.readOnlyRoot },
     Hostname: container.hostname,

@@ -22,7 +22,7 @@ describe('buildSpec()', () => {
       Cwd: '/work',
       Env: [DEFAULT_PATH, 'A=1'],
       User: { UID: 33, GID: 44, AdditionalGids: [4] },
-      NoNewPrivileges: true,
+      NoNewPrivileges: false,
     });
     expect(spec.Root).toEqual({ Path: CONTAINER.rootPath, Readonly: true });
     expect(spec.Hostname).toBe('web');
