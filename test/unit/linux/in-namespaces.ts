@@ -7,7 +7,7 @@ const LIMIT_MS = 30_000;
 
 /**
  * Runs `body` after `import`s of `names` from `src/linux/<file>.ts`, in a child of `unshare`.
- * @param flags of unshare(1), such as `['-m', '-u']`.
+ * @param flags of unshare(1), such as `['-m', '-u']`; after a `--` also a program that starts the child, such as setpriv.
  * @param imports file -> names.
  * @returns what the child printed.
  * @throws where the child fails; the message has what it printed on stderr.

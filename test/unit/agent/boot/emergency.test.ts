@@ -73,7 +73,7 @@ describe('endMachine', () => {
   it('exits where the kernel refuses to power off, and says so', () => {
     const run = (): string =>
       runInNamespaces(
-        ['-p', '-f', '-U'],
+        ['-p', '-f', '--', 'setpriv', '--bounding-set=-sys_boot', '--inh-caps=-sys_boot'],
         { '../agent/boot/leave': 'endMachine', '../agent/log/log-output': 'LogOutput' },
         `endMachine(new LogOutput(2));`,
       );
