@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KataError } from '../src/wire/error.ts';
 import { bundleAll } from './bundle.ts';
 import { buildImage } from './guest/image.ts';
 import { generateProtocol } from './proto.ts';
@@ -134,4 +135,11 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main();
+try {
+  process.exitCode = await main();
+} catch (error) {
+  // What a user can mend is told in one line; anything else is a fault of ours, and its stack is of use.
+  if (!(error instanceof KataError)) throw error;
+  say(error.message);
+  process.exitCode = 1;
+}
