@@ -7,11 +7,11 @@ import { CALL_TIMEOUT_MS } from './container.ts';
 import { findImage } from './image.ts';
 import { HostMachine } from './machine.ts';
 import { checkName, randomName } from './name.ts';
+import { GUEST_SHM } from './oci-spec/spec.ts';
 import { cacheRoot } from './paths.ts';
 import { mayMount } from './privileges.ts';
 import { checkSize, type SandboxOptions } from './sandbox-options.ts';
 import { GUEST_SHARE, SHARE_TAG } from './share.ts';
-import { GUEST_SHM } from './spec/spec.ts';
 import type { Timeline } from './timeline.ts';
 import { findVirtiofsd } from './virtiofsd.ts';
 

@@ -10,10 +10,10 @@ import { watchHealth } from './health-watch.ts';
 import { commandOf } from './image-store/root-image.ts';
 import type { HostMachine } from './machine.ts';
 import { checkName } from './name.ts';
+import { readEtcFile } from './oci-spec/rootfs-file.ts';
+import { buildSpec, type GuestVolume } from './oci-spec/spec.ts';
+import { resolveUser } from './oci-spec/user.ts';
 import { type ContainerOptions, mergeEnv, resolveRoot, type SandboxOptions } from './sandbox-options.ts';
-import { readEtcFile } from './spec/rootfs-file.ts';
-import { buildSpec, type GuestVolume } from './spec/spec.ts';
-import { resolveUser } from './spec/user.ts';
 import { Timeline } from './timeline.ts';
 
 /** Destroying removes what still runs; a guest that takes longer is powered off from outside. */

@@ -7,7 +7,7 @@ import { parseMountTable } from '../boot/mount-table.ts';
 import { mountByChild } from '../process/mount-command.ts';
 import type { Reaper } from '../process/reaper.ts';
 import { BASE } from '../sandbox/paths.ts';
-import { type Json, toJson } from './spec/json.ts';
+import { type Json, toJson } from './oci-spec/json.ts';
 
 /** The source of the bind lies on the share, which may not answer (ms). */
 const BIND_DEADLINE_MS = 15_000;

@@ -13,12 +13,12 @@ import { closeAgentEnds, closeChildEnds, openStdioPipes } from '../stream/stdio.
 import { Bundle } from './bundle.ts';
 import type { Cgroup } from './cgroup.ts';
 import { crunCreate, crunForget, crunStart } from './crun.ts';
+import type { Hooks } from './oci-spec/hooks.ts';
+import type { JsonObject } from './oci-spec/json.ts';
+import type { ConvertedSpec } from './oci-spec/spec.ts';
 import { ContainerProcess } from './process.ts';
 import { runHooks } from './run-hooks.ts';
 import { SIGKILL } from './sigterm.ts';
-import type { Hooks } from './spec/hooks.ts';
-import type { JsonObject } from './spec/json.ts';
-import type { ConvertedSpec } from './spec/spec.ts';
 
 /** A process that was killed is collected a moment after it has left its cgroup (ms). */
 const COLLECT_DEADLINE_MS = 2_000;

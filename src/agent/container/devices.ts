@@ -2,7 +2,7 @@
 
 import { KataError } from '../../wire/error.ts';
 import type { grpc } from '../../wire/generated/proto.js';
-import { badField } from './spec/bad-field.ts';
+import { badField } from './oci-spec/bad-field.ts';
 
 const KNOWN_TYPES: ReadonlySet<string> = new Set([
   'blk',

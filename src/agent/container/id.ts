@@ -1,5 +1,5 @@
 /** Names of containers. */
-import { badField } from './spec/bad-field.ts';
+import { badField } from './oci-spec/bad-field.ts';
 
 const FIRST_THEN_REST = /^[A-Za-z0-9][A-Za-z0-9._-]+$/;
 

@@ -8,11 +8,11 @@ import { Cgroup, readCgroupMounts } from './cgroup.ts';
 import type { ContainerPlan } from './container.ts';
 import { refuseDevices } from './devices.ts';
 import { checkContainerId } from './id.ts';
-import { badField } from './spec/bad-field.ts';
-import { cgroupsPathOf } from './spec/cgroups-path.ts';
-import { mergeHooks } from './spec/hooks.ts';
-import type { SharedNamespaces } from './spec/namespaces.ts';
-import { convertSpec } from './spec/spec.ts';
+import { badField } from './oci-spec/bad-field.ts';
+import { cgroupsPathOf } from './oci-spec/cgroups-path.ts';
+import { mergeHooks } from './oci-spec/hooks.ts';
+import type { SharedNamespaces } from './oci-spec/namespaces.ts';
+import { convertSpec } from './oci-spec/spec.ts';
 
 const SELINUX_IS_ON = '/sys/fs/selinux/enforce';
 

@@ -5,8 +5,8 @@ import { hasErrno, KataError } from '../../wire/error.ts';
 import { cancelled } from '../process/mutex.ts';
 import { OutputStream } from '../stream/output-stream.ts';
 import type { StdioPipes } from '../stream/stdio.ts';
+import { badField } from './oci-spec/bad-field.ts';
 import { ignoresSigterm, SIGKILL, SIGTERM } from './sigterm.ts';
-import { badField } from './spec/bad-field.ts';
 
 /** How a process's time with us ended. */
 type Outcome =

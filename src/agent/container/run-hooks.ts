@@ -4,8 +4,8 @@ import { exitCode } from '../../linux/wait.ts';
 import type { Logger } from '../log/logger.ts';
 import { runCommand } from '../process/command.ts';
 import type { Reaper } from '../process/reaper.ts';
-import type { Hook } from './spec/hooks.ts';
-import { type JsonObject, toJson } from './spec/json.ts';
+import type { Hook } from './oci-spec/hooks.ts';
+import { type JsonObject, toJson } from './oci-spec/json.ts';
 
 const MS_PER_SECOND = 1000;
 

@@ -1,7 +1,7 @@
 /** Hooks that the guest image brings along, for every container. */
 import { accessSync, constants, lstatSync, readdirSync } from 'node:fs';
 import { hasErrno } from '../../wire/error.ts';
-import { DEFAULT_HOOK_TIMEOUT_SECONDS, type Hook, type Hooks } from '../container/spec/hooks.ts';
+import { DEFAULT_HOOK_TIMEOUT_SECONDS, type Hook, type Hooks } from '../container/oci-spec/hooks.ts';
 import type { Logger } from '../log/logger.ts';
 
 /** The hooks of the guest, by when they run. */

@@ -3,10 +3,10 @@
 import { GrpcStatus, KataError } from '../../wire/error.ts';
 import type { grpc } from '../../wire/generated/proto.js';
 import { Container, unknownContainer } from '../container/container.ts';
+import { cgroupsOverlap } from '../container/oci-spec/cgroups-path.ts';
+import type { SharedNamespaces } from '../container/oci-spec/namespaces.ts';
 import { planContainer } from '../container/plan.ts';
 import type { ContainerProcess } from '../container/process.ts';
-import { cgroupsOverlap } from '../container/spec/cgroups-path.ts';
-import type { SharedNamespaces } from '../container/spec/namespaces.ts';
 import { Mutex } from '../process/mutex.ts';
 import type { AgentRuntime } from '../runtime.ts';
 import { Storages } from '../storage/storages.ts';

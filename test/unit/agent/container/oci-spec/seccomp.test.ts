@@ -1,6 +1,6 @@
 import Long from 'long';
 import { describe, expect, it } from 'vitest';
-import { convertSeccomp } from '../../../../../src/agent/container/spec/seccomp.ts';
+import { convertSeccomp } from '../../../../../src/agent/container/oci-spec/seccomp.ts';
 import { grpc } from '../../../../../src/wire/generated/proto.js';
 
 const seccomp = (more: grpc.LinuxSeccomp.$Properties): grpc.LinuxSeccomp =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { mergeHooks } from '../../../../../src/agent/container/spec/hooks.ts';
-import { convertSpec, type SpecContext } from '../../../../../src/agent/container/spec/spec.ts';
+import { mergeHooks } from '../../../../../src/agent/container/oci-spec/hooks.ts';
+import { convertSpec, type SpecContext } from '../../../../../src/agent/container/oci-spec/spec.ts';
 import { decodedLinux, decodedSpec } from './decoded.ts';
 
 const CONTEXT: SpecContext = {

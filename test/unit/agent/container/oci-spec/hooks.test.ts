@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import Long from 'long';
 import { describe, expect, it } from 'vitest';
-import { mergeHooks, runtimeHooks } from '../../../../../src/agent/container/spec/hooks.ts';
+import { mergeHooks, runtimeHooks } from '../../../../../src/agent/container/oci-spec/hooks.ts';
 import { grpc } from '../../../../../src/wire/generated/proto.js';
 
 const hook = (path: string) => ({ path, args: ['name', 'prestart'], env: [], timeoutSeconds: 10 });

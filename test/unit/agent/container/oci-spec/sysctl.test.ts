@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sortSysctls } from '../../../../../src/agent/container/spec/sysctl.ts';
+import { sortSysctls } from '../../../../../src/agent/container/oci-spec/sysctl.ts';
 
 const ALL = new Set(['ipc', 'uts', 'mount', 'pid']);
 

@@ -1,6 +1,6 @@
 import Long from 'long';
 import { describe, expect, it } from 'vitest';
-import { convertResources } from '../../../../../src/agent/container/spec/resources.ts';
+import { convertResources } from '../../../../../src/agent/container/oci-spec/resources.ts';
 import { grpc } from '../../../../../src/wire/generated/proto.js';
 
 const resources = (more: grpc.LinuxResources.$Properties): grpc.LinuxResources =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { buildSpec, DEFAULT_PATH } from '../../../../src/host/spec/spec.ts';
+import { buildSpec, DEFAULT_PATH } from '../../../../src/host/oci-spec/spec.ts';
 
 const CONTAINER = {
   containerId: 'c1',

@@ -1,6 +1,6 @@
 import Long from 'long';
 import { describe, expect, it } from 'vitest';
-import { convertDevice, deviceRules } from '../../../../../src/agent/container/spec/devices.ts';
+import { convertDevice, deviceRules } from '../../../../../src/agent/container/oci-spec/devices.ts';
 import { grpc } from '../../../../../src/wire/generated/proto.js';
 
 const int = (value: number): Long => Long.fromNumber(value);

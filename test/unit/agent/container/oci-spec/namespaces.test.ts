@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { convertNamespaces } from '../../../../../src/agent/container/spec/namespaces.ts';
+import { convertNamespaces } from '../../../../../src/agent/container/oci-spec/namespaces.ts';
 import { grpc } from '../../../../../src/wire/generated/proto.js';
 
 const SHARED = { ipc: '/ns/ipc', uts: '/ns/uts', pid: undefined };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { convertMount } from '../../../../../src/agent/container/spec/mounts.ts';
+import { convertMount } from '../../../../../src/agent/container/oci-spec/mounts.ts';
 import { grpc } from '../../../../../src/wire/generated/proto.js';
 
 const mount = (more: grpc.Mount.$Properties): grpc.Mount => grpc.Mount.decode(grpc.Mount.encode(more).finish());

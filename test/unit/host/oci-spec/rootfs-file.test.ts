@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readEtcFile } from '../../../../src/host/spec/rootfs-file.ts';
+import { readEtcFile } from '../../../../src/host/oci-spec/rootfs-file.ts';
 
 describe('readEtcFile()', () => {
   let root = '';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { toJson } from '../../../../../src/agent/container/spec/json.ts';
+import { toJson } from '../../../../../src/agent/container/oci-spec/json.ts';
 
 describe('toJson', () => {
   it('writes integers of any size exactly', () => {

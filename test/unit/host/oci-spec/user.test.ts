@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { resolveUser } from '../../../../src/host/spec/user.ts';
+import { resolveUser } from '../../../../src/host/oci-spec/user.ts';
 
 const PASSWD = 'root:x:0:0:root:/root:/bin/sh\nweb:x:33:44::/:/bin/sh\nbroken:x:abc:1::/:\n:::\n77:x:88:99::/:\n';
 const GROUP = 'root:x:0:\nweb:x:44:web\nlogs:x:4:other,web\nnobody\n';

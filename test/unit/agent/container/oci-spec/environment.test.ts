@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cleanEnvironment } from '../../../../../src/agent/container/spec/environment.ts';
+import { cleanEnvironment } from '../../../../../src/agent/container/oci-spec/environment.ts';
 
 describe('cleanEnvironment', () => {
   it('lets the last of several entries with one name count', () => {

@@ -1,6 +1,6 @@
 import Long from 'long';
 import { describe, expect, it } from 'vitest';
-import { convertProcess } from '../../../../../src/agent/container/spec/process.ts';
+import { convertProcess } from '../../../../../src/agent/container/oci-spec/process.ts';
 import { decodedProcess } from './decoded.ts';
 
 const ignore = (): void => {};

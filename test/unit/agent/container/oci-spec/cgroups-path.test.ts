@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cgroupsOverlap, cgroupsPathOf } from '../../../../../src/agent/container/spec/cgroups-path.ts';
+import { cgroupsOverlap, cgroupsPathOf } from '../../../../../src/agent/container/oci-spec/cgroups-path.ts';
 
 describe('cgroupsPathOf', () => {
   it.each([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { convertCapabilities } from '../../../../../src/agent/container/spec/capabilities.ts';
+import { convertCapabilities } from '../../../../../src/agent/container/oci-spec/capabilities.ts';
 import { grpc } from '../../../../../src/wire/generated/proto.js';
 
 describe('convertCapabilities', () => {
