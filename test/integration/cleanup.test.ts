@@ -155,6 +155,18 @@ describe('a machine that fails', () => {
 });
 
 describe('a sandbox of the library', () => {
+  it('whose guest powers itself off, as another client of its agent asked, is lost, and not by a fault of virtiofsd', async () => {
+    const id = 'test-power-off';
+    const sandbox = await Sandbox.boot({ id });
+    await sandbox.calls.agent.DestroySandbox({});
+    const { code, message } = await sandbox.lost;
+    expect(code).toBe('ERR_UNAVAILABLE');
+    // Which of the two shows first depends on how long the guest takes to power off.
+    expect(message).toMatch(/is lost: (QEMU ended \(exit status 0\)|the connection to the agent has ended)/);
+    await sandbox.stop();
+    expect(leftoversOf(id)).toEqual([]);
+  });
+
   it('is stopped with a container in it, twice, and its name is taken until then', async () => {
     const id = 'test-library';
     const sandbox = await Sandbox.boot({ id });
