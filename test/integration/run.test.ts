@@ -100,6 +100,10 @@ describe('a sandbox', () => {
     expect(stdout.toString()).toBe('1\n100\n/var/tmp\n1-x y\n');
   });
 
+  it('gives a command that reads its input the end of it', async () => {
+    expect(await shellIn(sandbox, 'cat; echo over')).toMatchObject({ code: 0, stdout: Buffer.from('over\n') });
+  });
+
   it('throws away what a container wrote into an image', async () => {
     await shellIn(sandbox, 'echo x > /etc/written; rm /etc/group');
     const { stdout } = await shellIn(sandbox, 'ls /etc');

@@ -48,7 +48,7 @@ export class ContainerProcess {
   constructor(pid: number, ended: Promise<ExitStatus>, pipes: StdioPipes, isInit: boolean) {
     this.pid = pid;
     this.#isInit = isInit;
-    // Kept open: a program that reads a standard input which nobody writes to waits, as with other agents.
+    // Kept open until a client closes it: a program that reads its input waits until then, as with other agents.
     this.#stdin = pipes.stdin;
     this.stdout = new OutputStream(pipes.stdout);
     this.stderr = new OutputStream(pipes.stderr);
@@ -104,6 +104,12 @@ export class ContainerProcess {
     }
   }
 
+  /** Gives it the end of its standard input. Happens once; it is there already where that was done, or where it ended. */
+  closeStdin(): void {
+    if (this.#stdin !== undefined) closeSync(this.#stdin);
+    this.#stdin = undefined;
+  }
+
   /** Lets go of everything: its pipes are closed, and whoever waits or reads gets an error. */
   dispose(): void {
     this.#settle({ kind: 'abandoned' });
@@ -115,8 +121,7 @@ export class ContainerProcess {
     if (!this.running) return;
     this.#state = outcome;
     this.#outcome.resolve(outcome);
-    if (this.#stdin !== undefined) closeSync(this.#stdin);
-    this.#stdin = undefined;
+    this.closeStdin();
     this.stdout.processExited();
     this.stderr.processExited();
   }

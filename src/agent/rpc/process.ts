@@ -39,5 +39,9 @@ export function processHandlers({ sandbox }: Pick<AgentContext, 'sandbox'>) {
     }),
     ReadStdout: (request, { signal }: CallContext) => read('stdout', request, signal),
     ReadStderr: (request, { signal }: CallContext) => read('stderr', request, signal),
+    CloseStdin: ({ container_id: containerId, exec_id: execId }) => {
+      find(containerId, execId).closeStdin();
+      return {};
+    },
   } satisfies Partial<Handlers<'grpc.AgentService'>>;
 }

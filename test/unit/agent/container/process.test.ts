@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, writeSync } from 'node:fs';
+import { closeSync, readSync, writeSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ContainerProcess } from '../../../../src/agent/container/process.ts';
 import { closeChildEnds, openStdioPipes, type StdioPipes } from '../../../../src/agent/stream/stdio.ts';
@@ -86,6 +86,20 @@ describe('streams', () => {
     exit({ kind: 'exited', code: 0 });
     await subject.ended();
     expect(() => closeSync(pipes.stdin)).toThrow('EBADF');
+  });
+});
+
+describe('closeStdin', () => {
+  it('gives the process the end of its input, however often it is asked to', async () => {
+    writeSync(pipes.stdin, 'last');
+    subject.closeStdin();
+    subject.closeStdin();
+    const bytes = Buffer.alloc(10);
+    expect(bytes.toString('utf8', 0, readSync(pipes.child[0], bytes))).toBe('last');
+    expect(readSync(pipes.child[0], bytes)).toBe(0);
+    exit({ kind: 'exited', code: 0 });
+    await subject.ended();
+    subject.closeStdin();
   });
 });
 

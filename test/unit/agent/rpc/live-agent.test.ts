@@ -149,6 +149,19 @@ describe('container', () => {
     });
   });
 
+  it('ends a program that reads its input when that is closed', async () => {
+    await withContainer('reader', 'cat; echo over', async (agent) => {
+      await agent.StartContainer({ container_id: 'reader' });
+      const request = { container_id: 'reader', exec_id: 'reader' };
+      await agent.CloseStdin(request);
+      await agent.CloseStdin(request);
+      expect((await live.readToEnd('reader', 'ReadStdout')).toString()).toBe('over\n');
+      expect(await agent.WaitProcess(request)).toMatchObject({ status: 0 });
+      await expect(agent.CloseStdin(request)).rejects.toMatchObject({ status: 5 });
+      await expect(agent.CloseStdin({ container_id: 'nobody' })).rejects.toMatchObject({ status: 3 });
+    });
+  });
+
   it('answers all who wait when it is removed', async () => {
     await withContainer('waited', 'sleep 100', async (agent) => {
       await agent.StartContainer({ container_id: 'waited' });
