@@ -5,7 +5,7 @@ import { Sandbox } from '../host/sandbox.ts';
 import type { SandboxOptions } from '../host/sandbox-options.ts';
 import type { Volume } from '../host/share.ts';
 import { KataError } from '../wire/error.ts';
-import { OWN_FAILURE, statusOfError } from './exit-status.ts';
+import { statusOfError } from './exit-status.ts';
 import { Interrupts } from './interrupts.ts';
 import { BUILT_IN_IMAGE, rootOf } from './root-option.ts';
 import { seconds } from './table.ts';
@@ -69,7 +69,7 @@ async function run(command: readonly string[], flags: RunFlags): Promise<number>
     return await runInSandbox(command, flags, interrupts);
   } catch (error) {
     if (interrupts.status !== undefined) return interrupts.status;
-    process.stderr.write(`kata-sandbox: ${KataError.from(error).message}\n`);
+    complain(error);
     return statusOfError(error);
   }
 }
@@ -82,26 +82,29 @@ async function runInSandbox(command: readonly string[], flags: RunFlags, interru
     stopping ??= sandbox.stop();
     return stopping;
   };
-  // A failure to stop is reported below, where it is awaited.
+  // A failure to stop shows below, where it is awaited.
   interrupts.onFirst(() => void stop().catch(() => {}));
-  try {
-    const { env, cwd, user, volume } = flags;
-    const options = {
-      root,
-      command,
-      env,
-      volumes: volume,
-      ...(cwd === undefined ? {} : { cwd }),
-      ...(user === undefined ? {} : { user }),
-    };
-    const output = { stdout: sinkTo(process.stdout), stderr: sinkTo(process.stderr) };
-    return await sandbox.run(options, output, interrupts.signal);
-  } finally {
-    await stop().catch((error: unknown) => {
-      process.stderr.write(`kata-sandbox: ${KataError.from(error).message}\n`);
-      process.exitCode = OWN_FAILURE;
-    });
-  }
+  const { env, cwd, user, volume } = flags;
+  const options = {
+    root,
+    command,
+    env,
+    volumes: volume,
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(user === undefined ? {} : { user }),
+  };
+  const output = { stdout: sinkTo(process.stdout), stderr: sinkTo(process.stderr) };
+  const status = await sandbox.run(options, output, interrupts.signal).catch(async (error: unknown) => {
+    // The first failure is the one to report with the exit status; that of the clean-up is told before it.
+    await stop().catch(complain);
+    throw error;
+  });
+  await stop();
+  return status;
+}
+
+function complain(error: unknown): void {
+  process.stderr.write(`kata-sandbox: ${KataError.from(error).message}\n`);
 }
 
 function sandboxOptions(flags: RunFlags): SandboxOptions {

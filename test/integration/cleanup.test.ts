@@ -99,6 +99,21 @@ describe('SIGKILL of the harness', () => {
   });
 });
 
+describe('a clean-up that fails', () => {
+  it('is a failure of our own, whatever the command said, and the next start makes up for it', async () => {
+    const id = 'test-no-guardian';
+    const run = startCli(['run', '--verbose', '--name', id, '--', 'sleep', '3']);
+    runs.push(run);
+    await run.stderrHas('] container started');
+    process.kill(pidOf(id, 'guardian'), 'SIGKILL');
+    const { code, stderr } = await run.ended;
+    expect(stderr).toMatch(/clean-up of the sandbox failed/);
+    expect(code).toBe(125);
+    expect((await cli('run', '--', 'true')).code).toBe(0);
+    expect(leftoversOf(id)).toEqual([]);
+  });
+});
+
 describe('a machine that fails', () => {
   it('by a crash of QEMU ends the run with 125 and the reason', async () => {
     const id = 'test-crash';
