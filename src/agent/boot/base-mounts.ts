@@ -1,9 +1,9 @@
 /** The file systems that PID 1 provides. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID, mount } from '../../linux/mount.ts';
 import { hasErrno, KataError } from '../../wire/error.ts';
 import type { Logger } from '../log/logger.ts';
-import { fstypeAt, type MountEntry, parseMountTable } from './mount-table.ts';
+import { fstypeAt, type MountEntry, readMountTable } from './mount-table.ts';
 
 interface BaseMount {
   readonly fstype: string;
@@ -33,7 +33,7 @@ export function missingMounts(present: readonly MountEntry[]): readonly BaseMoun
 /** The mounts as they are now; none while /proc itself is missing. */
 function presentMounts(): readonly MountEntry[] {
   try {
-    return parseMountTable(readFileSync('/proc/self/mounts', 'utf8'));
+    return readMountTable();
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return [];
     throw error;

@@ -4,7 +4,7 @@ import { MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_RELATIME, MS_REMOUNT, mou
 import { hasErrno, KataError } from '../../wire/error.ts';
 import type { AgentConfig } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
-import { fstypeAt, parseMountTable } from './mount-table.ts';
+import { fstypeAt, readMountTable } from './mount-table.ts';
 
 const CGROUP_ROOT = '/sys/fs/cgroup';
 const CGROUP_FLAGS = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME;
@@ -99,7 +99,7 @@ function mountV1(): void {
  * @throws KataError ERR_SYSCALL; ERR_FAILED_PRECONDITION for v1 on a kernel without it.
  */
 export function mountCgroups(version: AgentConfig['cgroupVersion'], logger: Logger): void {
-  const present = fstypeAt(parseMountTable(readFileSync('/proc/self/mounts', 'utf8')), CGROUP_ROOT);
+  const present = fstypeAt(readMountTable(), CGROUP_ROOT);
   if (version === 1) {
     if (present !== 'tmpfs') mountV1();
     return;

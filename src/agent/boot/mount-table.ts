@@ -1,4 +1,5 @@
 /** The kernel's table of mounts. */
+import { readFileSync } from 'node:fs';
 
 /** One line of /proc/self/mounts; proc(5). */
 export interface MountEntry {
@@ -21,6 +22,11 @@ export function parseMountTable(table: string): readonly MountEntry[] {
     entries.push({ source: unescapeField(source), target: unescapeField(target), fstype });
   }
   return entries;
+}
+
+/** The table as it is now. @throws an error of Node with its errno where /proc is not mounted. */
+export function readMountTable(): readonly MountEntry[] {
+  return parseMountTable(readFileSync('/proc/self/mounts', 'utf8'));
 }
 
 /** Type of the file system that is seen at the mount point `target`; undefined where nothing is mounted there. */

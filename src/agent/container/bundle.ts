@@ -1,9 +1,9 @@
 /** The directory from which the runtime makes a container. */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { MNT_DETACH, UMOUNT_NOFOLLOW, umount2 } from '../../linux/mount.ts';
 import { hasErrno } from '../../wire/error.ts';
-import { parseMountTable } from '../boot/mount-table.ts';
+import { readMountTable } from '../boot/mount-table.ts';
 import { mountByChild } from '../process/mount-command.ts';
 import type { Reaper } from '../process/reaper.ts';
 import { BASE } from '../sandbox/paths.ts';
@@ -76,7 +76,7 @@ export class Bundle {
 
   /** Mount points in the directory, the latest first. */
   #mounts(): readonly string[] {
-    const table = parseMountTable(readFileSync('/proc/self/mounts', 'utf8'));
+    const table = readMountTable();
     return table
       .map(({ target }) => target)
       .filter((target) => target.startsWith(`${this.path}/`))

@@ -1,7 +1,7 @@
 /** The cgroup of a container: killing what is in it, and removing it. */
 import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { hasErrno, KataError } from '../../wire/error.ts';
-import { fstypeAt, type MountEntry, parseMountTable } from '../boot/mount-table.ts';
+import { fstypeAt, type MountEntry, readMountTable } from '../boot/mount-table.ts';
 import { eventually } from '../process/delay.ts';
 import { SIGKILL } from './sigterm.ts';
 
@@ -28,7 +28,7 @@ export function cgroupMounts(table: readonly MountEntry[]): CgroupMounts {
 
 /** The hierarchy as it is mounted now. */
 export function readCgroupMounts(): CgroupMounts {
-  return cgroupMounts(parseMountTable(readFileSync('/proc/self/mounts', 'utf8')));
+  return cgroupMounts(readMountTable());
 }
 
 /** Runs `look`; a file or directory that is gone means `otherwise`. */

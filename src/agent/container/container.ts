@@ -2,12 +2,11 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { GrpcStatus, KataError } from '../../wire/error.ts';
 import type { grpc } from '../../wire/generated/proto.js';
-import { fstypeAt } from '../boot/mount-table.ts';
+import { fstypeAt, readMountTable } from '../boot/mount-table.ts';
 import type { Logger } from '../log/logger.ts';
 import { Mutex } from '../process/mutex.ts';
 import { fulfilledWithin } from '../process/within.ts';
 import type { AgentRuntime } from '../runtime.ts';
-import { readMountTable } from '../storage/mount-point.ts';
 import type { Storages } from '../storage/storages.ts';
 import { closeAgentEnds, closeChildEnds, openStdioPipes } from '../stream/stdio.ts';
 import { Bundle } from './bundle.ts';

@@ -1,7 +1,7 @@
 /** The directory of everything that belongs to the sandbox. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { parseMountTable } from '../boot/mount-table.ts';
+import { readMountTable } from '../boot/mount-table.ts';
 import { BASE } from './paths.ts';
 
 /**
@@ -10,7 +10,7 @@ import { BASE } from './paths.ts';
  * @throws an error of Node where it cannot be removed or made.
  */
 export async function resetBaseDirectory(): Promise<boolean> {
-  const table = parseMountTable(readFileSync('/proc/self/mounts', 'utf8'));
+  const table = readMountTable();
   const inUse = table.some(({ target }) => target === BASE || target.startsWith(`${BASE}/`));
   if (!inUse) await rm(BASE, { recursive: true, force: true });
   mkdirSync(BASE, { recursive: true });

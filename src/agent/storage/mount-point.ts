@@ -1,8 +1,8 @@
 /** Directories on which storages are mounted. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { exitCode } from '../../linux/wait.ts';
 import { KataError } from '../../wire/error.ts';
-import { fstypeAt, type MountEntry, parseMountTable } from '../boot/mount-table.ts';
+import { fstypeAt, type MountEntry, readMountTable } from '../boot/mount-table.ts';
 import { runCommand } from '../process/command.ts';
 import type { Reaper } from '../process/reaper.ts';
 
@@ -11,11 +11,6 @@ export const SHARE_DEADLINE_MS = 15_000;
 
 /** File systems that answer at once whatever happens outside of the machine. */
 const LOCAL_TYPES: ReadonlySet<string> = new Set(['tmpfs', 'ramfs', 'rootfs', 'devtmpfs', 'overlay', 'erofs']);
-
-/** The table of mounts as it is now. */
-export function readMountTable(): readonly MountEntry[] {
-  return parseMountTable(readFileSync('/proc/self/mounts', 'utf8'));
-}
 
 /** The type of the file system that is mounted exactly at `target`; a closing slash makes no difference. */
 export function mountedType(target: string): string | undefined {
