@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { KataError } from '../wire/error.ts';
 import { check, errnoError } from './errno.ts';
 import { addressOf, errno, libc } from './ffi.ts';
+import { SOL_SOCKET } from './socket-constants.ts';
 
 const native = libc({
   // SAFETY: the buffer is a struct msghdr whose pointers lead into buffers that stay reachable during the call.
@@ -15,7 +16,6 @@ const native = libc({
 });
 
 // sys/socket.h, fcntl.h
-const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const MSG_CTRUNC = 0x8;
 const MSG_DONTWAIT = 0x40;

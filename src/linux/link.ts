@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import { closeSync } from 'node:fs';
 import { check } from './errno.ts';
 import { libc } from './ffi.ts';
+import { SOCK_CLOEXEC, SOCK_DGRAM } from './socket-constants.ts';
 
 const native = libc({
   // SAFETY: plain numbers.
@@ -14,8 +15,6 @@ const native = libc({
 
 // bits/socket.h, bits/ioctls.h, net/if.h; netdevice(7)
 const AF_INET = 2;
-const SOCK_DGRAM = 2;
-const SOCK_CLOEXEC = 0o2000000;
 const SIOCGIFFLAGS = 0x8913n;
 const SIOCSIFFLAGS = 0x8914n;
 const IFF_UP = 1;

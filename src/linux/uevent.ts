@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import { closeSync } from 'node:fs';
 import { check } from './errno.ts';
 import { libc } from './ffi.ts';
+import { SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOL_SOCKET } from './socket-constants.ts';
 
 const native = libc({
   // SAFETY: plain numbers.
@@ -15,10 +16,6 @@ const native = libc({
 
 // bits/socket.h, asm-generic/socket.h, linux/netlink.h
 const AF_NETLINK = 16;
-const SOCK_DGRAM = 2;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 const NETLINK_KOBJECT_UEVENT = 15;
 /** The kernel's own events; group 2 is udev's. */

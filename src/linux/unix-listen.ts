@@ -3,11 +3,10 @@
 import { KataError } from '../wire/error.ts';
 import { check } from './errno.ts';
 import { libc } from './ffi.ts';
+import { SOCK_CLOEXEC, SOCK_STREAM } from './socket-constants.ts';
 
 const AF_UNIX = 1;
-const SOCK_STREAM = 1;
 /** So that no other child inherits it; the one that shall have it gets a copy by dup2. */
-const SOCK_CLOEXEC = 0o2000000;
 /** Offset of the path in struct sockaddr_un (unix(7)). */
 const PATH_OFFSET = 2;
 /** Bytes of `sun_path`, its final NUL included. */

@@ -6,6 +6,7 @@ import { KataError } from '../wire/error.ts';
 import { check, errnoError, errnoName } from './errno.ts';
 import { errno, libc } from './ffi.ts';
 import { adoptSocket } from './handle.ts';
+import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from './socket-constants.ts';
 
 const native = libc({
   // SAFETY: plain numbers.
@@ -24,10 +25,6 @@ const native = libc({
 
 // bits/socket.h, asm-generic/socket.h, poll.h, linux/vm_sockets.h
 const AF_VSOCK = 40;
-const SOCK_STREAM = 1;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const SO_VM_SOCKETS_CONNECT_TIMEOUT = 6;
 const POLLOUT = 4;
