@@ -84,6 +84,14 @@ export function adoptSocket(fd: number, options: AdoptOptions = {}): Socket {
   return socketOf(openHandle(KIND_SOCKET, fd), options);
 }
 
+/** Descriptor of an open stream of ours, which goes on to own it. @throws KataError ERR_INTERNAL where it is closed. */
+export function descriptorOf(socket: Socket): number {
+  // Reason for the cast: `_handle` is a property of every net.Socket that the public types leave out.
+  const handle = (socket as unknown as { _handle: { fd: number } | null })._handle;
+  if (handle === null || handle.fd < 0) throw new KataError('ERR_INTERNAL', 'a closed stream has no descriptor');
+  return handle.fd;
+}
+
 /**
  * Listens on a bound stream socket, which it owns from now on.
  * @param backlog connections that may wait to be accepted; listen(2).

@@ -1,5 +1,19 @@
 /** Tells when a descriptor can be read, without reading it. */
+import { Buffer } from 'node:buffer';
+import type { Socket } from 'node:net';
+import { check } from './errno.ts';
+import { libc } from './ffi.ts';
 import { adoptSocket } from './handle.ts';
+
+const native = libc({
+  // SAFETY: one struct pollfd of 8 bytes, count 1; never waits, since the timeout is 0.
+  poll: { arguments: ['buffer', 'uint64', 'int32'], return: 'int32' },
+});
+
+// poll.h; struct pollfd has the descriptor, then what is asked for and what is the case, 16 bits each.
+const POLLRDHUP = 0x2000;
+const POLLFD_BYTES = 8;
+const EVENTS_AT = 4;
 
 /** What we use of libuv's stream handle. */
 interface StreamHandle {
@@ -30,7 +44,14 @@ export interface ReadinessWatch {
  * @throws KataError ERR_SYSCALL where the descriptor cannot be polled; it is then still the caller's.
  */
 export function watchReadable(fd: number, onReadable: () => void): ReadinessWatch {
-  const socket = adoptSocket(fd, { writable: false, pauseOnCreate: true });
+  return watchStream(adoptSocket(fd, { writable: false, pauseOnCreate: true }), onReadable);
+}
+
+/**
+ * As {@link watchReadable} for the descriptor of a stream that nobody reads from; it must have been made with
+ * `pauseOnCreate`. Writing goes on as before, and close() destroys the stream.
+ */
+export function watchStream(socket: Socket, onReadable: () => void): ReadinessWatch {
   // Reason for the cast: `_handle` is a property of every net.Socket that the public types leave out.
   const handle = (socket as unknown as { _handle: StreamHandle })._handle;
   handle.useUserBuffer(Buffer.alloc(0));
@@ -41,4 +62,20 @@ export function watchReadable(fd: number, onReadable: () => void): ReadinessWatc
     resume: () => void handle.readStart(),
     close: () => void socket.destroy(),
   };
+}
+
+/**
+ * Whether the peer of a socket has ended its side, though there may be bytes to read before that end. A stream that does
+ * not read at the moment would not know.
+ * @throws KataError ERR_SYSCALL.
+ */
+export function peerSendsNoMore(socket: Socket): boolean {
+  // Reason for the cast: `_handle` is a property of every net.Socket that the public types leave out; null once closed.
+  const handle = (socket as unknown as { _handle: { readonly fd: number } | null })._handle;
+  if (handle === null) return true;
+  const pollfd = Buffer.alloc(POLLFD_BYTES);
+  pollfd.writeInt32LE(handle.fd, 0);
+  pollfd.writeInt16LE(POLLRDHUP, EVENTS_AT);
+  // Errors and a full hang-up are told without being asked for.
+  return check('poll', native.poll(pollfd, 1n, 0)) > 0;
 }

@@ -1,47 +1,20 @@
 /** Starting programs by posix_spawn(3). */
-import { Buffer } from 'node:buffer';
 import { closeSync } from 'node:fs';
-import { type Bytes, cString, cStringVector, printable } from './cstring.ts';
-import { check, errnoError } from './errno.ts';
+import { type Bytes, printable } from './cstring.ts';
+import { check } from './errno.ts';
 import { libc } from './ffi.ts';
+import { type SpawnAction, spawnProgram } from './spawn-actions.ts';
 
 const native = libc({
-  // SAFETY: actions and attributes are initialised; argv and envp are one allocation each with all their strings, and
-  // the call keeps them referenced; it returns after the child has left our memory.
-  posix_spawn: { arguments: ['buffer', 'buffer', 'buffer', 'buffer', 'buffer', 'buffer'], return: 'int32' },
-  // SAFETY: glibc writes 80 bytes; the buffer has FILE_ACTIONS_BYTES. What it allocates is freed by _destroy.
-  posix_spawn_file_actions_init: { arguments: ['buffer'], return: 'int32' },
-  // SAFETY: called once for each init.
-  posix_spawn_file_actions_destroy: { arguments: ['buffer'], return: 'int32' },
-  // SAFETY: initialised actions and plain numbers.
-  posix_spawn_file_actions_adddup2: { arguments: ['buffer', 'int32', 'int32'], return: 'int32' },
-  // SAFETY: initialised actions; the path is NUL-terminated, and copied by glibc.
-  posix_spawn_file_actions_addchdir_np: { arguments: ['buffer', 'buffer'], return: 'int32' },
-  // SAFETY: initialised actions and a plain number.
-  posix_spawn_file_actions_addclosefrom_np: { arguments: ['buffer', 'int32'], return: 'int32' },
-  // SAFETY: glibc writes 336 bytes; the buffer has ATTRIBUTES_BYTES.
-  posix_spawnattr_init: { arguments: ['buffer'], return: 'int32' },
-  // SAFETY: initialised attributes and a plain number.
-  posix_spawnattr_setflags: { arguments: ['buffer', 'int16'], return: 'int32' },
-  // SAFETY: reads a whole sigset_t, SIGSET_BYTES.
-  posix_spawnattr_setsigdefault: { arguments: ['buffer', 'buffer'], return: 'int32' },
-  // SAFETY: reads a whole sigset_t, SIGSET_BYTES.
-  posix_spawnattr_setsigmask: { arguments: ['buffer', 'buffer'], return: 'int32' },
   // SAFETY: F_DUPFD_CLOEXEC takes an int; variadic, passed as if declared on x86-64 and arm64.
   fcntl: { arguments: ['int32', 'int32', 'int32'], return: 'int32' },
 });
 
-const FILE_ACTIONS_BYTES = 256;
-const ATTRIBUTES_BYTES = 512;
-const SIGSET_BYTES = 128;
-
-// spawn.h
-const POSIX_SPAWN_SETSIGDEF = 0x04;
-const POSIX_SPAWN_SETSIGMASK = 0x08;
-const POSIX_SPAWN_SETSID = 0x80;
 // fcntl.h
+const O_RDWR = 2;
 const F_DUPFD_CLOEXEC = 1030;
 
+const STDIO_SLOTS = [0, 1, 2] as const;
 const FIRST_OTHER_FD = 3;
 
 /** What to start and how. */
@@ -53,52 +26,41 @@ export interface SpawnOptions {
   readonly env: readonly Bytes[];
   /** Working directory; the agent's own where absent. */
   readonly cwd?: Bytes;
-  /** Descriptors of ours that become 0, 1 and 2. They stay open here. */
-  readonly stdio: readonly [number, number, number];
-  /** Makes the child the leader of a new session and process group. */
+  /** What becomes 0, 1 and 2. */
+  readonly stdio: StdioDescriptors | SpawnTerminal;
+  /** Makes the child the leader of a new session and process group; a terminal does that too. */
   readonly setsid?: boolean;
 }
 
-/** posix_spawn and its helpers answer with the errno itself, not with -1. */
-function checkSpawn(call: string, number: number, detail = ''): void {
-  if (number !== 0) throw errnoError(call, number, detail);
+/** Descriptors of ours. They stay open here. */
+type StdioDescriptors = readonly [number, number, number];
+
+/** A terminal that no session has yet; it becomes the controlling one of the child's. */
+interface SpawnTerminal {
+  /** Path of its slave side. */
+  readonly terminal: Bytes;
 }
 
+/** The last action of a child that keeps 0, 1 and 2 only. */
+export const CLOSE_OTHERS: SpawnAction = { kind: 'closefrom', fd: FIRST_OTHER_FD };
+
 /**
- * The descriptors to duplicate into 0, 1 and 2. One that lies below 3 and would be overwritten before it is its turn
- * is duplicated out of the way first; `extra` has those to close.
+ * The actions that make descriptors of ours the child's 0, 1 and 2. One that lies below 3 and would be overwritten before
+ * it is its turn is duplicated out of the way first.
+ * @param copies gets those duplicates, for the caller to close after the spawn.
  */
-function stdioSources(stdio: SpawnOptions['stdio'], extra: number[]): readonly number[] {
+export function stdioActions(stdio: StdioDescriptors, copies: number[]): readonly SpawnAction[] {
   return stdio.map((fd, slot) => {
-    if (fd >= FIRST_OTHER_FD || fd === slot) return fd;
+    if (fd >= FIRST_OTHER_FD || fd === slot) return { kind: 'dup2', fd, to: slot };
     const copy = check('fcntl F_DUPFD_CLOEXEC', native.fcntl(fd, F_DUPFD_CLOEXEC, FIRST_OTHER_FD), `of ${fd}`);
-    extra.push(copy);
-    return copy;
+    copies.push(copy);
+    return { kind: 'dup2', fd: copy, to: slot };
   });
 }
 
-function makeAttributes(setsid: boolean): Buffer {
-  const attributes = Buffer.alloc(ATTRIBUTES_BYTES);
-  checkSpawn('posix_spawnattr_init', native.posix_spawnattr_init(attributes));
-  const flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | (setsid ? POSIX_SPAWN_SETSID : 0);
-  checkSpawn('posix_spawnattr_setflags', native.posix_spawnattr_setflags(attributes, flags));
-  // Node ignores SIGPIPE, and an ignored signal stays ignored across exec: every disposition is reset.
-  const allSignals = Buffer.alloc(SIGSET_BYTES, 0xff);
-  checkSpawn('posix_spawnattr_setsigdefault', native.posix_spawnattr_setsigdefault(attributes, allSignals));
-  const noSignals = Buffer.alloc(SIGSET_BYTES);
-  checkSpawn('posix_spawnattr_setsigmask', native.posix_spawnattr_setsigmask(attributes, noSignals));
-  return attributes;
-}
-
-function fillActions(actions: Buffer, sources: readonly number[], cwd: Bytes | undefined): void {
-  for (const [slot, fd] of sources.entries()) {
-    // Where both are the same, glibc clears close-on-exec instead (POSIX.1-2024 asks for it).
-    checkSpawn('adddup2', native.posix_spawn_file_actions_adddup2(actions, fd, slot), `${fd}`);
-  }
-  if (cwd !== undefined) {
-    checkSpawn('addchdir', native.posix_spawn_file_actions_addchdir_np(actions, cString('cwd', cwd)));
-  }
-  checkSpawn('addclosefrom', native.posix_spawn_file_actions_addclosefrom_np(actions, FIRST_OTHER_FD));
+function openActions(path: Bytes): readonly SpawnAction[] {
+  // By the child, which leads its session by then: that is how a terminal becomes the controlling one; tty(4).
+  return STDIO_SLOTS.map((fd) => ({ kind: 'open', fd, path, flags: O_RDWR }));
 }
 
 /**
@@ -110,22 +72,16 @@ function fillActions(actions: Buffer, sources: readonly number[], cwd: Bytes | u
  *   missing, EACCES, E2BIG, ENOTDIR; ERR_INVALID_ARGUMENT for a NUL in a string.
  */
 export function posixSpawn(options: SpawnOptions): number {
-  const path = cString('path', options.path);
-  const argv = cStringVector('argv', options.argv);
-  const env = cStringVector('env', options.env);
-  const attributes = makeAttributes(options.setsid === true);
-  const pid = Buffer.alloc(4);
-  const extra: number[] = [];
-  const actions = Buffer.alloc(FILE_ACTIONS_BYTES);
-  checkSpawn('posix_spawn_file_actions_init', native.posix_spawn_file_actions_init(actions));
+  const { path, argv, env, cwd, stdio } = options;
+  const copies: number[] = [];
+  const actions: SpawnAction[] = cwd === undefined ? [] : [{ kind: 'chdir', path: cwd }];
+  actions.push(CLOSE_OTHERS);
+  const detail = cwd === undefined ? printable(path) : `${printable(path)} in ${printable(cwd)}`;
   try {
-    fillActions(actions, stdioSources(options.stdio, extra), options.cwd);
-    const detail =
-      options.cwd === undefined ? printable(options.path) : `${printable(options.path)} in ${printable(options.cwd)}`;
-    checkSpawn('posix_spawn', native.posix_spawn(pid, path, actions, attributes, argv, env), detail);
+    actions.unshift(...('terminal' in stdio ? openActions(stdio.terminal) : stdioActions(stdio, copies)));
+    const setsid = options.setsid === true || 'terminal' in stdio;
+    return spawnProgram({ path, argv, env, setsid, actions }, detail);
   } finally {
-    native.posix_spawn_file_actions_destroy(actions);
-    for (const fd of extra) closeSync(fd);
+    for (const fd of copies) closeSync(fd);
   }
-  return pid.readInt32LE(0);
 }

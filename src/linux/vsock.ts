@@ -19,6 +19,12 @@ const native = libc({
   setsockopt: { arguments: ['int32', 'int32', 'int32', 'buffer', 'uint32'], return: 'int32' },
   // SAFETY: writes at most the length that the last buffer says, which is the value's own, and updates that int.
   getsockopt: { arguments: ['int32', 'int32', 'int32', 'buffer', 'buffer'], return: 'int32' },
+  // SAFETY: writes at most the length that the last buffer says, which is that of the address, and updates that int.
+  getsockname: { arguments: ['int32', 'buffer', 'buffer'], return: 'int32' },
+  // SAFETY: as getsockname.
+  accept4: { arguments: ['int32', 'buffer', 'buffer', 'int32'], return: 'int32' },
+  // SAFETY: plain numbers.
+  listen: { arguments: ['int32', 'int32'], return: 'int32' },
   // SAFETY: one struct pollfd of 8 bytes, count 1; never waits, since the timeout is 0.
   poll: { arguments: ['buffer', 'uint64', 'int32'], return: 'int32' },
 });
@@ -29,9 +35,13 @@ const SO_ERROR = 4;
 const SO_VM_SOCKETS_CONNECT_TIMEOUT = 6;
 const POLLOUT = 4;
 const SOCKADDR_VM_BYTES = 16;
+const PORT_AT = 4;
 
 /** Any context id, for listening (VMADDR_CID_ANY). */
 export const VMADDR_CID_ANY = 0xffffffff;
+
+/** A connected socket that knows its own port. */
+export type VsockSocket = Socket & { readonly localPort: number };
 
 /** How often a pending connection is looked at: short beside a connection's round trip in an emulated guest (ms). */
 const CONNECT_POLL_MS = 2;
@@ -39,9 +49,20 @@ const CONNECT_POLL_MS = 2;
 function socketAddress(cid: number, port: number): Buffer {
   const address = Buffer.alloc(SOCKADDR_VM_BYTES);
   address.writeUInt16LE(AF_VSOCK, 0);
-  address.writeUInt32LE(port, 4);
+  address.writeUInt32LE(port, PORT_AT);
   address.writeUInt32LE(cid >>> 0, 8);
   return address;
+}
+
+/** Room for an address that the kernel writes, and for its length. */
+function addressRoom(): { readonly address: Buffer; readonly length: Buffer } {
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(SOCKADDR_VM_BYTES);
+  return { address: Buffer.alloc(SOCKADDR_VM_BYTES), length };
+}
+
+function portIn(address: Buffer): number {
+  return address.readUInt32LE(PORT_AT);
 }
 
 function openSocket(): number {
@@ -71,6 +92,43 @@ export function vsockListen(cid: number, port: number): number {
   return withSocket((fd) => {
     check('bind', native.bind(fd, socketAddress(cid, port), SOCKADDR_VM_BYTES), `vsock://${cid}:${port}`);
   });
+}
+
+/** A connection that was accepted. */
+export interface AcceptedVsock {
+  /** Non-blocking, the caller's. */
+  readonly fd: number;
+  /** Port of the other end. */
+  readonly peerPort: number;
+}
+
+/**
+ * Has a bound socket take connections, which wait for {@link vsockAccept}.
+ * @param backlog how many may wait; one that finds no room is reset.
+ * @throws KataError ERR_SYSCALL, such as EADDRINUSE.
+ */
+export function vsockTakeConnections(fd: number, backlog: number): void {
+  check('listen', native.listen(fd, backlog));
+}
+
+/**
+ * Accepts a connection.
+ * @returns undefined where none waits.
+ * @throws KataError ERR_SYSCALL, such as EMFILE.
+ */
+export function vsockAccept(fd: number): AcceptedVsock | undefined {
+  const { address, length } = addressRoom();
+  const accepted = native.accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (accepted >= 0) return { fd: accepted, peerPort: portIn(address) };
+  const number = errno();
+  if (errnoName(number) === 'EAGAIN') return undefined;
+  throw errnoError('accept4', number);
+}
+
+function localPortOf(fd: number): number {
+  const { address, length } = addressRoom();
+  check('getsockname', native.getsockname(fd, address, length));
+  return portIn(address);
 }
 
 function setConnectTimeout(fd: number, timeoutMs: number): void {
@@ -123,11 +181,11 @@ function waitUntilDecided(fd: number, deadline: number, where: string): Promise<
 }
 
 /**
- * Connects to a vsock port.
+ * Connects to a vsock port. The socket is open at either side until that side ends.
  * @param timeoutMs after which the attempt is given up (ms).
  * @throws KataError ERR_SYSCALL: ECONNRESET where nobody listens, ENODEV where there is no such context; ERR_DEADLINE.
  */
-export async function vsockConnect(cid: number, port: number, timeoutMs: number): Promise<Socket> {
+export async function vsockConnect(cid: number, port: number, timeoutMs: number): Promise<VsockSocket> {
   const where = `vsock://${cid}:${port}`;
   const deadline = performance.now() + timeoutMs;
   const fd = withSocket((socket) => {
@@ -145,5 +203,9 @@ export async function vsockConnect(cid: number, port: number, timeoutMs: number)
     closeSync(fd);
     throw error;
   }
-  return adoptSocket(fd);
+  const localPort = localPortOf(fd);
+  // Reason for the cast: the property is there from here on, in place of Node's own, which knows Internet sockets only.
+  return Object.defineProperty(adoptSocket(fd, { allowHalfOpen: true }), 'localPort', {
+    value: localPort,
+  }) as VsockSocket;
 }

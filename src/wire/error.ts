@@ -55,6 +55,8 @@ const STATUS_OF_CODE = {
   ERR_SYSCALL: GrpcStatus.INTERNAL,
   /** A program that we started failed; the message has what it printed. */
   ERR_COMMAND: GrpcStatus.INTERNAL,
+  /** A process could not be started in its container; `errno` has the name of what its system call answered. */
+  ERR_EXEC: GrpcStatus.INTERNAL,
   /** Anything else that went wrong on our side. */
   ERR_INTERNAL: GrpcStatus.INTERNAL,
   /** The host lacks something that the harness needs. */
@@ -121,4 +123,9 @@ export class KataError extends Error {
 /** True where `thrown` is an error of Node or of ours whose errno is one of `names` (such as `'ENOENT'`). */
 export function hasErrno(thrown: unknown, ...names: readonly string[]): boolean {
   return thrown instanceof Error && names.includes(KataError.from(thrown).errno ?? '');
+}
+
+/** True for the text of a code, as it comes from another process. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(STATUS_OF_CODE, text);
 }

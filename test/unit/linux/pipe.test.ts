@@ -1,6 +1,7 @@
-import { closeSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, readSync, writeSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bytesReadable, O_CLOEXEC, type PipeEnds, pipe2, setPipeSize } from '../../../src/linux/pipe.ts';
+import { bytesReadable, growPipe, O_CLOEXEC, type PipeEnds, pipe2, setPipeSize } from '../../../src/linux/pipe.ts';
+import { writeAvailable } from '../../../src/linux/transfer.ts';
 
 let ends: PipeEnds;
 beforeEach(() => {
@@ -45,5 +46,36 @@ describe('setPipeSize', () => {
   it('refuses to shrink below what is in the pipe', () => {
     writeSync(ends.write, new Uint8Array(20_000));
     expect(() => setPipeSize(ends.read, 4_096)).toThrow(expect.objectContaining({ errno: 'EBUSY' }));
+  });
+});
+
+describe('growPipe', () => {
+  /** Bytes that fit. */
+  const holds = (): number => {
+    const chunk = Buffer.alloc(4096);
+    let total = 0;
+    for (;;) {
+      const count = writeAvailable(ends.write, chunk);
+      if (count === 0) return total;
+      total += count;
+    }
+  };
+
+  it('makes a pipe of the usual size larger', () => {
+    closeSync(ends.read);
+    closeSync(ends.write);
+    ends = pipe2(O_CLOEXEC | constants.O_NONBLOCK);
+    growPipe(ends.read, 262_144);
+    expect(holds()).toBe(262_144);
+  });
+
+  it('leaves a size that somebody has set, and what is no pipe', () => {
+    closeSync(ends.read);
+    closeSync(ends.write);
+    ends = pipe2(O_CLOEXEC | constants.O_NONBLOCK);
+    setPipeSize(ends.write, 8192);
+    growPipe(ends.read, 262_144);
+    expect(holds()).toBe(8192);
+    growPipe(-1, 262_144);
   });
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { pipe2 } from '../../../src/linux/pipe.ts';
 import { posixSpawn, type SpawnOptions } from '../../../src/linux/spawn.ts';
+import { terminalNumber, unlockTerminal } from '../../../src/linux/terminal.ts';
 import { type ExitStatus, waitAny } from '../../../src/linux/wait.ts';
 
 let directory: string;
@@ -87,6 +88,26 @@ describe('posixSpawn', () => {
     expect(leader).toBe(pid);
     const shared = (await run(['sh', '-c', 'cut -d" " -f1,6 /proc/$$/stat'])).toString().trim().split(' ');
     expect(shared[1]).not.toBe(shared[0]);
+  });
+
+  it('gives it a terminal that is the controlling one of its new session', async () => {
+    const master = openSync('/dev/ptmx', 'r+');
+    fds.push(master);
+    unlockTerminal(master);
+    const terminal = `/dev/pts/${terminalNumber(master)}`;
+    const script = `cut -d" " -f1,5,6,7,8 /proc/$$/stat; readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2; : </dev/tty`;
+    const argv = ['sh', '-c', `{ ${script}; } > ${outFile}`];
+    const stdio = { terminal };
+    const status = await collect(posixSpawn({ path: '/bin/sh', argv, env: ['PATH=/usr/bin:/bin'], stdio }));
+    expect(status).toEqual({ kind: 'exited', code: 0 });
+    const [ids = '', ...ends] = readFileSync(outFile, 'utf8').trim().split('\n');
+    const [pid, group, session, controlling, foreground] = ids.split(' ');
+    expect([group, session, foreground]).toEqual([pid, pid, pid]);
+    expect(controlling).not.toBe('0');
+    expect(ends).toEqual([terminal, outFile, terminal]);
+    expect(() => posixSpawn({ path: '/bin/sh', argv, env: [], stdio: { terminal: '/dev/pts/none' } })).toThrow(
+      expect.objectContaining({ errno: 'ENOENT' }),
+    );
   });
 
   it('can exchange standard descriptors with each other', async () => {

@@ -62,6 +62,19 @@ describe('Router', () => {
     expect(ran).toBe(false);
   });
 
+  it.each([
+    ['a byte that no character begins with', '61ff'],
+    ['half a character', '61c3'],
+    ['a surrogate', 'eda080'],
+    ['an overlong form', 'c0af'],
+  ])('refuses a string with %s, and never changes it', async (_what, hex) => {
+    const router = new Router().register('grpc.AgentService', { StartContainer: () => ({}) });
+    // Field 1, container_id.
+    const payload = Buffer.from(`0a${(hex.length / 2).toString(16).padStart(2, '0')}${hex}`, 'hex');
+    const dispatched = router.dispatch(call('grpc.AgentService', 'StartContainer', payload));
+    await expect(dispatched).rejects.toMatchObject({ code: 'ERR_DECODE', message: expect.stringContaining('utf-8') });
+  });
+
   it('passes on what the handler throws', async () => {
     const error = new KataError('ERR_NOT_FOUND', 'no such process');
     const router = new Router().register('grpc.AgentService', { WaitProcess: () => Promise.reject(error) });

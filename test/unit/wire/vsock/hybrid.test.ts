@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { formatOk, guestInitiatedPath, parseConnect } from '../../../../src/wire/vsock/hybrid.ts';
+import {
+  formatConnect,
+  formatOk,
+  guestInitiatedPath,
+  parseConnect,
+  parseOk,
+} from '../../../../src/wire/vsock/hybrid.ts';
 
 describe('parseConnect()', () => {
   it.each([
@@ -27,8 +33,22 @@ describe('parseConnect()', () => {
   });
 });
 
+describe('parseOk()', () => {
+  it.each([
+    ['OK 1073741824', 1073741824],
+    ['OK  7\r', 7],
+  ])('takes %j', (line, port) => {
+    expect(parseOk(line)).toBe(port);
+  });
+
+  it.each(['', 'OK', 'OK x', 'ok 1', 'OK 4294967296', 'ERR 1'])('refuses %j', (line) => {
+    expect(parseOk(line)).toBeUndefined();
+  });
+});
+
 describe('the other lines and names', () => {
   it('are those of the protocol', () => {
+    expect(formatConnect(1024)).toBe('CONNECT 1024\n');
     expect(formatOk(1073741824)).toBe('OK 1073741824\n');
     expect(guestInitiatedPath('/run/v.sock', 52)).toBe('/run/v.sock_52');
   });
