@@ -1,4 +1,5 @@
 /** Makes one file of the agent, and one of the command line program. */
+import { Buffer } from 'node:buffer';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type BuildOptions, build, formatMessages } from 'esbuild';
@@ -12,6 +13,8 @@ interface Bundle {
   readonly outfile: string;
   readonly format: 'cjs' | 'esm';
   readonly banner?: string;
+  /** Identifiers of the sources that become text: each is the bundle of the program named. */
+  readonly embeds?: Readonly<Record<string, string>>;
 }
 
 const AGENT: Bundle = {
@@ -19,6 +22,7 @@ const AGENT: Bundle = {
   outfile: 'dist/kata-agent.cjs',
   // Node loads CommonJS sooner than a module.
   format: 'cjs',
+  embeds: { EXEC_WORKER_SOURCE: 'src/agent/exec/worker/main.ts' },
 };
 
 const SANDBOX: Bundle = {
@@ -55,8 +59,13 @@ export async function bundleAll(log: (line: string) => void = () => {}): Promise
   }
 }
 
-async function bundle({ entry, outfile, format, banner }: Bundle): Promise<boolean> {
-  const content = await bundled(entry, { format, ...(banner === undefined ? {} : { banner: { js: banner } }) });
+async function bundle({ entry, outfile, format, banner, embeds = {} }: Bundle): Promise<boolean> {
+  // A file of CommonJS has no address of its own. Whoever needs one has its program embedded instead.
+  const define: Record<string, string> = format === 'cjs' ? { 'import.meta.url': '"file:///"' } : {};
+  for (const [identifier, embedded] of Object.entries(embeds)) {
+    define[identifier] = JSON.stringify(Buffer.from(await bundled(embedded, { format })).toString('utf8'));
+  }
+  const content = await bundled(entry, { format, define, ...(banner === undefined ? {} : { banner: { js: banner } }) });
   const path = join(ROOT, outfile);
   const present = await readFile(path).catch(() => undefined);
   // An untouched file tells the image's build that nothing has to be done.

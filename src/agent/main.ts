@@ -9,7 +9,9 @@ import { endMachine } from './boot/leave.ts';
 import { setUpProcess } from './boot/process-setup.ts';
 import type { AgentConfig } from './config/config.ts';
 import { loadConfig } from './config/load.ts';
+import { startDebugConsole } from './debug-console/debug-console.ts';
 import { listen, parseEndpoint } from './endpoint.ts';
+import { createExecStarter } from './exec/choose.ts';
 import { dropNotice, LogOutput } from './log/log-output.ts';
 import { createLogger, type Logger } from './log/logger.ts';
 import { Reaper } from './process/reaper.ts';
@@ -17,7 +19,9 @@ import { UeventListener } from './process/uevents.ts';
 import { fulfilledWithin } from './process/within.ts';
 import { createAgentRouter } from './rpc/server.ts';
 import type { AgentRuntime } from './runtime.ts';
+import { OomEvents } from './sandbox/oom-events.ts';
 import { Sandbox } from './sandbox/sandbox.ts';
+import { PassfdListener } from './stream/passfd.ts';
 import { versionLine } from './version.ts';
 
 /** For the answers in flight, such as DestroySandbox's own, before the machine goes (ms). */
@@ -53,7 +57,10 @@ async function start(configFile: string | undefined, output: LogOutput, bootLogg
   reaper.start();
   // Before the first device can be plugged in on behalf of a request.
   uevents.start();
-  return { config, logger, reaper, uevents };
+  const exec = createExecStarter(reaper, logger, config.execLauncher);
+  const oom = new OomEvents(logger);
+  const passfd = config.passfdListenerPort === 0 ? undefined : PassfdListener.listen(config.passfdListenerPort, logger);
+  return { config, logger, reaper, uevents, exec, oom, passfd };
 }
 
 /** Serves until the sandbox is destroyed, or a signal asks for the end. */
@@ -65,9 +72,13 @@ async function serve(runtime: AgentRuntime): Promise<void> {
   const server = new TtrpcServer({ handler: (call) => router.dispatch(call) });
   handleSignals(isInit, logger, shutdown);
   const listener = await listen(parseEndpoint(config.serverAddr), logger, (socket) => server.serve(socket));
+  const shell = await startDebugConsole(config, logger, runtime.reaper);
   logger.info({ address: config.serverAddr }, 'listening');
   await ended;
   listener.close();
+  runtime.passfd?.close();
+  shell?.close();
+  runtime.exec.close();
   if (!(await fulfilledWithin(server.close(), CLOSE_DEADLINE_MS))) logger.warn('connections did not end in time');
 }
 

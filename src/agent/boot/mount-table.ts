@@ -6,6 +6,8 @@ export interface MountEntry {
   readonly source: string;
   readonly target: string;
   readonly fstype: string;
+  /** Separated by commas, such as `rw,nosuid,memory`. */
+  readonly options: string;
 }
 
 /** Undoes the octal escapes that the kernel uses for space, tab, newline and backslash. */
@@ -17,9 +19,9 @@ function unescapeField(field: string): string {
 export function parseMountTable(table: string): readonly MountEntry[] {
   const entries: MountEntry[] = [];
   for (const line of table.split('\n')) {
-    const [source, target, fstype] = line.split(' ');
+    const [source, target, fstype, options = ''] = line.split(' ');
     if (source === undefined || target === undefined || fstype === undefined) continue;
-    entries.push({ source: unescapeField(source), target: unescapeField(target), fstype });
+    entries.push({ source: unescapeField(source), target: unescapeField(target), fstype, options });
   }
   return entries;
 }

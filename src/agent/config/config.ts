@@ -27,6 +27,8 @@ export interface AgentConfig {
   readonly containerPipeSize: number;
   /** vsock port for passing descriptors; 0: off. */
   readonly passfdListenerPort: number;
+  /** Whether a thread of the agent may start processes in containers; else crun starts all of them. */
+  readonly execLauncher: boolean;
   /** cgroup hierarchy to mount as PID 1. */
   readonly cgroupVersion: 1 | 2;
   readonly cdhApiTimeoutMs: number;
@@ -58,6 +60,7 @@ export const DEFAULT_CONFIG: AgentConfig = {
   hotplugTimeoutMs: 3_000,
   containerPipeSize: 0,
   passfdListenerPort: 0,
+  execLauncher: true,
   cgroupVersion: 2,
   cdhApiTimeoutMs: 50_000,
   imagePullTimeoutMs: 1_200_000,

@@ -47,6 +47,12 @@ function option<K extends keyof AgentConfig>(field: K, kind: Kind<AgentConfig[K]
 
 const logLevel = mapped(logLevelOf, 'one of fatal, panic, critical, error, warn, warning, info, debug, trace');
 
+const SWITCH: ReadonlyMap<string, boolean> = new Map([
+  ['on', true],
+  ['off', false],
+]);
+const onOff = mapped((word) => SWITCH.get(word), 'on or off');
+
 /** Every option of the agent. */
 export const OPTIONS: readonly Option[] = [
   option('debugConsole', boolean, { flag: 'agent.debug_console', toml: 'debug_console' }),
@@ -64,6 +70,7 @@ export const OPTIONS: readonly Option[] = [
   option('hotplugTimeoutMs', duration, { words: ['agent.hotplug_timeout'], toml: 'hotplug_timeout' }),
   option('containerPipeSize', count, { words: ['agent.container_pipe_size'], toml: 'container_pipe_size' }),
   option('passfdListenerPort', port, { words: ['agent.passfd_listener_port'], toml: 'passfd_listener_port' }),
+  option('execLauncher', onOff, { words: ['agent.exec_launcher'], toml: 'exec_launcher' }),
   option('cgroupVersion', cgroupChoice, {
     words: ['systemd.unified_cgroup_hierarchy', 'agent.unified_cgroup_hierarchy'],
     toml: 'unified_cgroup_hierarchy',

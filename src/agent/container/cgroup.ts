@@ -1,8 +1,10 @@
-/** The cgroup of a container: killing what is in it, and removing it. */
-import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { hasErrno, KataError } from '../../wire/error.ts';
+/** The cgroup of a container: freezing and killing what is in it, and removing it. */
+import { existsSync, rmdirSync, writeFileSync } from 'node:fs';
+import { GrpcStatus, hasErrno, KataError } from '../../wire/error.ts';
 import { fstypeAt, type MountEntry, readMountTable } from '../boot/mount-table.ts';
 import { eventually } from '../process/delay.ts';
+import { type Freezer, findFreezer, freeze, isFrozen, requestState, requestThawBelow, thaw } from './cgroup-freezer.ts';
+import { keyedNumber, processesIn, subtree, unlessGone } from './cgroup-tree.ts';
 import { SIGKILL } from './sigterm.ts';
 
 const CGROUP_ROOT = '/sys/fs/cgroup';
@@ -11,6 +13,9 @@ const CGROUP_ROOT = '/sys/fs/cgroup';
 const EMPTY_DEADLINE_MS = 10_000;
 /** For a directory that is busy still although its last process has gone (ms). */
 const REMOVE_DEADLINE_MS = 2_000;
+
+/** Looks at a cgroup that is killed process by process: enough for any that the freezer holds, and an end to each call. */
+const KILL_PASSES = 100;
 
 /** Where the hierarchy is mounted. */
 export interface CgroupMounts {
@@ -31,39 +36,6 @@ export function readCgroupMounts(): CgroupMounts {
   return cgroupMounts(readMountTable());
 }
 
-/** Runs `look`; a file or directory that is gone means `otherwise`. */
-function unlessGone<T>(look: () => T, otherwise: T): T {
-  try {
-    return look();
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENODEV')) return otherwise;
-    throw KataError.from(error);
-  }
-}
-
-/** The cgroup and all below it, the deepest first. */
-function subtree(directory: string): readonly string[] {
-  const children = unlessGone(() => readdirSync(directory, { withFileTypes: true }), []);
-  const below = children.filter((entry) => entry.isDirectory()).flatMap(({ name }) => subtree(`${directory}/${name}`));
-  return [...below, directory];
-}
-
-function processesIn(directory: string): readonly number[] {
-  // EOPNOTSUPP: a threaded cgroup lists its processes in the root of its subtree only.
-  const read = (): string => {
-    try {
-      return readFileSync(`${directory}/cgroup.procs`, 'utf8');
-    } catch (error) {
-      if (hasErrno(error, 'EOPNOTSUPP')) return '';
-      throw error;
-    }
-  };
-  return unlessGone(read, '')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map(Number);
-}
-
 /** The cgroup of one container, in every hierarchy that is mounted. */
 export class Cgroup {
   readonly #directories: readonly string[];
@@ -78,19 +50,47 @@ export class Cgroup {
     return new Set(this.#directories.flatMap(subtree).flatMap(processesIn));
   }
 
+  /** The one of its directories that has `file`; undefined where none has, as after its removal. */
+  directoryWith(file: string): string | undefined {
+    return this.#directories.find((directory) => existsSync(`${directory}/${file}`));
+  }
+
+  /** Whether its processes stand still, or are on their way there; asked of the kernel. */
+  get frozen(): boolean {
+    const freezer = findFreezer(this.#directories);
+    return freezer !== undefined && isFrozen(freezer);
+  }
+
+  /**
+   * Stops all processes in it and below it, wherever they are. Does nothing where that is done.
+   * @throws KataError (INTERNAL on the wire) where one does not come to a halt in time, and all run on; or where the
+   *   kernel has no freezer, or the cgroup is gone.
+   */
+  async freeze(): Promise<void> {
+    await freeze(this.#freezer());
+  }
+
+  /**
+   * Lets them run on. Does nothing where they run.
+   * @throws KataError (INTERNAL on the wire) as {@link freeze}.
+   */
+  async thaw(): Promise<void> {
+    await thaw(this.#freezer());
+  }
+
   /**
    * Kills all processes in it and below it, frozen ones too, and returns at once. Where the kernel cannot do that in one
    * go (before 5.14, version 1) one that is born meanwhile can escape: see {@link killAllAndWait}.
    * @throws KataError ERR_SYSCALL.
    */
   kill(): void {
+    let all = true;
     for (const directory of this.#directories) {
-      if (existsSync(`${directory}/cgroup.kill`)) {
-        unlessGone(() => writeFileSync(`${directory}/cgroup.kill`, '1'), undefined);
-      } else {
-        killOneByOne(directory);
-      }
+      const file = `${directory}/cgroup.kill`;
+      if (existsSync(file)) unlessGone(() => writeFileSync(file, '1'), undefined);
+      else all = false;
     }
+    if (!all) this.#killOneByOne();
   }
 
   /**
@@ -98,7 +98,7 @@ export class Cgroup {
    * @returns false where something is left after EMPTY_DEADLINE_MS.
    */
   async killAllAndWait(): Promise<boolean> {
-    const isEmpty = (): boolean => this.processes().size === 0;
+    const isEmpty = (): boolean => this.#directories.every(isEmptyTree);
     const killAgain = (): boolean => {
       if (isEmpty()) return true;
       this.kill();
@@ -127,21 +127,44 @@ export class Cgroup {
       if (!(await eventually(tryRemove, REMOVE_DEADLINE_MS))) throw KataError.from(failure);
     }
   }
+
+  /** Frozen meanwhile where that is possible, so that nothing is born between two looks. */
+  #killOneByOne(): void {
+    const freezer = findFreezer(this.#directories);
+    if (freezer !== undefined) requestState(freezer, 'frozen');
+    // 0 would be the agent's own process group.
+    const killed = new Set([0]);
+    for (let pass = 0; pass < KILL_PASSES; pass += 1) {
+      const found = [...this.processes()].filter((pid) => !killed.has(pid));
+      if (found.length === 0) break;
+      for (const pid of found) {
+        sendKill(pid);
+        killed.add(pid);
+      }
+    }
+    // In version 1 a frozen process takes no signal.
+    if (freezer !== undefined) requestThawBelow(freezer);
+  }
+
+  #freezer(): Freezer {
+    const freezer = findFreezer(this.#directories);
+    if (freezer !== undefined) return freezer;
+    const status = GrpcStatus.INTERNAL;
+    throw new KataError('ERR_FAILED_PRECONDITION', 'there is no cgroup that can be frozen', { status });
+  }
 }
 
-/** For kernels without cgroup.kill. Frozen meanwhile where that is possible, so that nothing is born between two looks. */
-function killOneByOne(directory: string): void {
-  const freezer = `${directory}/freezer.state`;
-  const canFreeze = existsSync(freezer);
-  if (canFreeze) unlessGone(() => writeFileSync(freezer, 'FROZEN'), undefined);
-  for (const pid of subtree(directory).flatMap(processesIn)) {
-    try {
-      // 0 would be the agent's own process group.
-      if (pid > 0) process.kill(pid, SIGKILL);
-    } catch (error) {
-      if (!hasErrno(error, 'ESRCH')) throw KataError.from(error);
-    }
+/** Whether nothing runs in a cgroup and below it. */
+function isEmptyTree(directory: string): boolean {
+  // One look for version 2, however many cgroups a container has made.
+  const populated = keyedNumber(`${directory}/cgroup.events`, 'populated');
+  return populated === undefined ? subtree(directory).flatMap(processesIn).length === 0 : populated === 0;
+}
+
+function sendKill(pid: number): void {
+  try {
+    process.kill(pid, SIGKILL);
+  } catch (error) {
+    if (!hasErrno(error, 'ESRCH')) throw KataError.from(error);
   }
-  // In version 1 a frozen process takes no signal.
-  if (canFreeze) unlessGone(() => writeFileSync(freezer, 'THAWED'), undefined);
 }

@@ -2,25 +2,40 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { GrpcStatus, KataError } from '../../wire/error.ts';
 import type { grpc } from '../../wire/generated/proto.js';
-import { fstypeAt, readMountTable } from '../boot/mount-table.ts';
+import { canTrace, checkExecId, type ExecDefaults, planExec } from '../exec/exec-plan.ts';
+import type { ExecPlan, ExecTarget } from '../exec/starter.ts';
 import type { Logger } from '../log/logger.ts';
 import { Mutex } from '../process/mutex.ts';
 import { fulfilledWithin } from '../process/within.ts';
 import type { AgentRuntime } from '../runtime.ts';
 import type { Storages } from '../storage/storages.ts';
-import { closeAgentEnds, closeChildEnds, openStdioPipes } from '../stream/stdio.ts';
+import type { StreamPorts } from '../stream/passfd.ts';
 import { Bundle } from './bundle.ts';
+import { carriedProcess } from './carried.ts';
 import type { Cgroup } from './cgroup.ts';
-import { crunCreate, crunForget, crunStart } from './crun.ts';
+import { joinFiles } from './cgroup-membership.ts';
+import { crunForget, crunStart } from './crun.ts';
+import { startExec } from './exec-start.ts';
+import { ExecTable, execIdInUse } from './exec-table.ts';
+import { makeInit } from './make-init.ts';
 import type { Hooks } from './oci-spec/hooks.ts';
 import type { JsonObject } from './oci-spec/json.ts';
 import type { ConvertedSpec } from './oci-spec/spec.ts';
-import { ContainerProcess } from './process.ts';
+import { OomWatch } from './oom-watch.ts';
+import type { ContainerProcess } from './process.ts';
 import { runHooks } from './run-hooks.ts';
 import { SIGKILL } from './sigterm.ts';
 
 /** A process that was killed is collected a moment after it has left its cgroup (ms). */
 const COLLECT_DEADLINE_MS = 2_000;
+/** A process that is being started when its container is removed cannot be any more, and its starter notices (ms). */
+const EXEC_SETTLE_MS = 8_000;
+
+/** The processes that share a pid namespace, those of other containers among them. */
+export interface PidScope {
+  /** Why no child may be in there that still shares the agent's memory; undefined where one may. */
+  reason: string | undefined;
+}
 
 /** What a container is made of. */
 export interface ContainerPlan {
@@ -35,6 +50,14 @@ export interface ContainerPlan {
   readonly cgroup: Cgroup;
   readonly cgroupsPath: string;
   readonly storages: readonly grpc.Storage[];
+  /** Whether its first process has a terminal. */
+  readonly terminal: boolean;
+  readonly ports: StreamPorts;
+  /** What processes that join it get where their request does not say. */
+  readonly exec: ExecDefaults;
+  /** Why only the runtime can start processes in it; undefined where a thread can. */
+  readonly runtimeOnly: string | undefined;
+  readonly pidScope: PidScope;
 }
 
 type State =
@@ -56,6 +79,10 @@ export class Container {
   readonly #plan: ContainerPlan;
   readonly #bundle: Bundle;
   readonly #mutex = new Mutex();
+  readonly #execs = new ExecTable();
+  readonly #oom: OomWatch;
+  /** How often all of it was killed: what is born meanwhile is killed too. */
+  #kills = 0;
   #acquired: readonly string[] = [];
   #state: State = { kind: 'making' };
 
@@ -67,6 +94,13 @@ export class Container {
     this.#storages = storages;
     this.#plan = plan;
     this.#bundle = new Bundle(plan.id);
+    this.#oom = new OomWatch(plan.cgroup, this.#logger, () => runtime.oom.push(plan.id));
+    if (canTrace(plan.exec.capabilities)) this.pidScope.reason ??= `container ${plan.id} may look into others`;
+  }
+
+  /** Those with whom it shares its pid namespace. */
+  get pidScope(): PidScope {
+    return this.#plan.pidScope;
   }
 
   /** Its first process; undefined before it was made and after it was removed. */
@@ -86,7 +120,9 @@ export class Container {
         await this.#bundle.make(this.#runtime.reaper, this.#plan.root);
         this.#bundle.writeConfig(this.#plan.spec.config);
         this.#setMachineSysctls();
-        this.#state = { kind: 'created', init: await this.#makeInit() };
+        const init = await this.#makeInit();
+        this.#state = { kind: 'created', init };
+        if (this.#kills > 0) init.signal(SIGKILL);
       } catch (error) {
         await this.#tearDown(undefined);
         throw error;
@@ -104,8 +140,10 @@ export class Container {
       if (this.#state.kind !== 'created') throw unknownContainer(this.id);
       const { init } = this.#state;
       if (!init.running) throw this.#refusal('has ended before it was started');
+      this.#oom.start();
       await crunStart(this.#runtime.reaper, this.id, this.#plan.program);
       this.#state = { kind: 'started', init };
+      if (this.#plan.runtimeOnly === undefined) this.#runtime.exec.prewarm(this.#plan.exec);
       await runHooks(
         this.#runtime.reaper,
         this.#logger,
@@ -115,8 +153,52 @@ export class Container {
     });
   }
 
-  /** Sends SIGKILL to all that runs in it. */
+  /**
+   * Starts another process in it, which executes its program when this returns. One that the container has not started
+   * yet can be joined too, as the runtime has it.
+   * @throws KataError (INTERNAL on the wire) naming field and value; where the exec id is in use; where the container is
+   *   paused or has ended; else of what failed, with nothing left of the process.
+   */
+  async exec(request: grpc.ExecProcessRequest): Promise<void> {
+    const { exec_id: execId } = request;
+    checkExecId(execId);
+    if (execId === this.id) throw execIdInUse(execId);
+    const { plan, warnings } = planExec(request, this.#plan.exec);
+    for (const warning of warnings) this.#logger.warn({ 'exec-id': execId }, warning);
+    await this.#execs.start(execId, () => this.#startExec(request, plan));
+  }
+
+  /** Its process under an exec id other than the first one's; undefined where there is none. */
+  execProcess(execId: string): ContainerProcess | undefined {
+    return this.#execs.get(execId);
+  }
+
+  /** As {@link execProcess}, but waits for one that is being started. */
+  startedExec(execId: string): Promise<ContainerProcess | undefined> {
+    return this.#execs.whenStarted(execId);
+  }
+
+  /** Stops all that runs in it. @throws KataError (INTERNAL on the wire) where it is stopped already, or has ended. */
+  async pause(): Promise<void> {
+    await this.#mutex.run(async () => {
+      this.#runningInit();
+      if (this.#plan.cgroup.frozen) throw this.#refusal('is paused already');
+      await this.#plan.cgroup.freeze();
+    });
+  }
+
+  /** Lets it run on. @throws KataError (INTERNAL on the wire) where it is not paused. */
+  async resume(): Promise<void> {
+    await this.#mutex.run(async () => {
+      if (this.init === undefined) throw unknownContainer(this.id);
+      if (!this.#plan.cgroup.frozen) throw this.#refusal('is not paused');
+      await this.#plan.cgroup.thaw();
+    });
+  }
+
+  /** Sends SIGKILL to all that runs in it, and to what is being started in it. */
   killAll(): void {
+    this.#kills += 1;
     this.#plan.cgroup.kill();
   }
 
@@ -134,20 +216,47 @@ export class Container {
     });
   }
 
-  async #makeInit(): Promise<ContainerProcess> {
-    const { reaper, config } = this.#runtime;
-    const { id, program, uid } = this.#plan;
-    const noPivot = fstypeAt(readMountTable(), '/') === 'rootfs';
-    const pipes = openStdioPipes(config.containerPipeSize, uid);
-    try {
-      const made = await crunCreate(reaper, { id, bundle: this.#bundle.path, program, stdio: pipes.child, noPivot });
-      return new ContainerProcess(made.pid, made.ended, pipes, true);
-    } catch (error) {
-      closeAgentEnds(pipes);
-      throw error;
-    } finally {
-      closeChildEnds(pipes);
-    }
+  #makeInit(): Promise<ContainerProcess> {
+    return carriedProcess(this.#runtime, this.#plan.ports, this.#logger, async () => ({
+      ...(await makeInit(this.#runtime, this.#plan, this.#bundle.path)),
+      isInit: true,
+      onExit: () => this.#oom.check(),
+    }));
+  }
+
+  async #startExec(request: grpc.ExecProcessRequest, plan: ExecPlan): Promise<ContainerProcess> {
+    const kills = this.#kills;
+    const process = await carriedProcess(this.#runtime, request, this.#logger, async () => {
+      const init = this.#runningInit();
+      if (this.#plan.cgroup.frozen) throw this.#refusal('is paused');
+      const started = await startExec(this.#runtime, this.#target(init, plan), plan);
+      return { ...started, isInit: false, onExit: () => this.#oom.check() };
+    });
+    // A kill, or the removal, did not see it.
+    if (this.#kills !== kills || this.init === undefined) process.signal(SIGKILL);
+    if (this.init !== undefined) return process;
+    process.dispose();
+    throw unknownContainer(this.id);
+  }
+
+  #target(init: ContainerProcess, plan: ExecPlan): ExecTarget {
+    const { pidScope, runtimeOnly } = this.#plan;
+    if (canTrace(plan.capabilities)) pidScope.reason ??= `a process of container ${this.id} may look into others`;
+    return {
+      id: this.id,
+      initPid: init.pid,
+      bundle: this.#bundle.path,
+      cgroups: joinFiles(init.pid),
+      runtimeOnly: runtimeOnly ?? pidScope.reason,
+    };
+  }
+
+  /** Its first process. @throws KataError where there is none, or where it has ended. */
+  #runningInit(): ContainerProcess {
+    const { init } = this;
+    if (init === undefined) throw unknownContainer(this.id);
+    if (!init.running) throw this.#refusal('has ended');
+    return init;
   }
 
   /** The machine's network namespace is the container's too, so parameters of it are set here. */
@@ -164,14 +273,18 @@ export class Container {
     const { cgroup } = this.#plan;
     await this.#attempt('kill', async () => {
       init?.signal(SIGKILL);
+      cgroup.kill();
+      await this.#execs.settle(EXEC_SETTLE_MS);
       if (!(await cgroup.killAllAndWait())) this.#logger.warn('processes do not end');
       // Whoever waits for it gets its status before it is let go.
-      if (init !== undefined) await fulfilledWithin(init.ended(), COLLECT_DEADLINE_MS);
+      await fulfilledWithin(Promise.all([init?.ended(), this.#execs.ended()]), COLLECT_DEADLINE_MS);
     });
+    this.#oom.stop();
     await this.#attempt('remove cgroup', () => cgroup.remove());
     await this.#attempt('remove bundle', () => this.#bundle.remove());
     await this.#attempt('remove runtime state', () => crunForget(this.id));
     await this.#attempt('release storages', () => this.#storages.release(this.#acquired));
+    this.#execs.dispose();
     init?.dispose();
   }
 

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { type ExitStatus, exitCode } from '../../linux/wait.ts';
 import { hasErrno, KataError } from '../../wire/error.ts';
 import { findProgram, killGroup, runCommand } from '../process/command.ts';
-import type { Reaper } from '../process/reaper.ts';
+import type { Child, Reaper } from '../process/reaper.ts';
 import { fulfilledWithin } from '../process/within.ts';
 import { CRUN_ROOT } from '../sandbox/paths.ts';
 import type { StdioPipes } from '../stream/stdio.ts';
@@ -28,8 +28,21 @@ export interface CrunCreate {
   /** The container's program, for messages. */
   readonly program: string;
   readonly stdio: StdioPipes['child'];
+  /** Where its terminal is sent to; undefined where it has none. */
+  readonly consoleSocket: string | undefined;
   /** The machine's root is the kernel's first one, which cannot be pivoted away from. */
   readonly noPivot: boolean;
+}
+
+/**
+ * Starts crun, in a session of its own.
+ * @param args what follows the options for all commands.
+ * @throws KataError ERR_SYSCALL where it cannot be started.
+ */
+export function crunSpawn(reaper: Reaper, args: readonly string[], stdio: readonly [number, number, number]): Child {
+  const path = process.env['PATH'] ?? '';
+  const argv = ['crun', ...GLOBAL_OPTIONS, ...args];
+  return reaper.spawn({ path: findProgram('crun', path), argv, env: [`PATH=${path}`], stdio, setsid: true });
 }
 
 /** The container's first process: it waits for {@link crunStart} before it executes its program. */
@@ -53,19 +66,14 @@ function readLog(file: string): string {
  * @throws KataError ERR_COMMAND with the reason; ERR_DEADLINE. What was made by then is the caller's to remove.
  */
 export async function crunCreate(reaper: Reaper, request: CrunCreate): Promise<CrunInit> {
-  const { id, bundle, program, stdio, noPivot } = request;
+  const { id, bundle, program, stdio, noPivot, consoleSocket } = request;
   const log = `${bundle}/crun.log`;
   const pidFile = `${bundle}/pid`;
-  const path = process.env['PATH'] ?? '';
-  const options = ['--bundle', bundle, '--pid-file', pidFile, ...(noPivot ? ['--no-pivot'] : [])];
+  const options = ['--bundle', bundle, '--pid-file', pidFile];
+  if (noPivot) options.push('--no-pivot');
+  if (consoleSocket !== undefined) options.push('--console-socket', consoleSocket);
   const before = performance.now();
-  const crun = reaper.spawn({
-    path: findProgram('crun', path),
-    argv: ['crun', ...GLOBAL_OPTIONS, `--log=${log}`, 'create', ...options, '--', id],
-    env: [`PATH=${path}`],
-    stdio,
-    setsid: true,
-  });
+  const crun = crunSpawn(reaper, [`--log=${log}`, 'create', ...options, '--', id], stdio);
   if (!(await fulfilledWithin(crun.ended, CREATE_DEADLINE_MS))) {
     killGroup(crun.pid);
     throw new KataError('ERR_DEADLINE', `crun did not make the container within ${CREATE_DEADLINE_MS} ms`);

@@ -1,11 +1,11 @@
 /** From a request to what a container is made of. Makes nothing. */
 import { existsSync } from 'node:fs';
-import { KataError } from '../../wire/error.ts';
 import type { grpc } from '../../wire/generated/proto.js';
+import { execDefaults, runtimeOnlyReason } from '../exec/exec-plan.ts';
 import type { GuestHooks } from '../sandbox/guest-hooks.ts';
 import { Bundle } from './bundle.ts';
 import { Cgroup, readCgroupMounts } from './cgroup.ts';
-import type { ContainerPlan } from './container.ts';
+import type { ContainerPlan, PidScope } from './container.ts';
 import { refuseDevices } from './devices.ts';
 import { checkContainerId } from './id.ts';
 import { badField } from './oci-spec/bad-field.ts';
@@ -20,6 +20,8 @@ const SELINUX_IS_ON = '/sys/fs/selinux/enforce';
 export interface SandboxParts {
   readonly shared: SharedNamespaces;
   readonly guestHooks: GuestHooks;
+  /** Those with whom the container will share its pid namespace. */
+  readonly pidScope: PidScope;
 }
 
 function checkRoot(path: string): string {
@@ -38,27 +40,32 @@ export function planContainer(request: grpc.CreateContainerRequest, sandbox: San
   checkContainerId(id);
   if (!oci) throw badField('OCI', null, 'is missing');
   refuseDevices(devices);
-  if (oci.Process?.Terminal === true) {
-    throw new KataError('ERR_UNIMPLEMENTED', 'OCI.Process.Terminal: a container with a terminal is not supported');
-  }
+  if (!oci.Process) throw badField('OCI.Process', null, 'is missing');
   const cgroups = readCgroupMounts();
   const cgroupsPath = cgroupsPathOf(oci.Linux?.CgroupsPath ?? '', id);
   const hooks = mergeHooks(oci.Hooks, sandbox.guestHooks);
+  const selinux = existsSync(SELINUX_IS_ON);
   const spec = convertSpec(oci, {
     rootPath: new Bundle(id).rootfs,
     cgroupsPath,
     cgroupVersion: cgroups.version,
     shared: sandbox.shared,
     hooks,
-    selinux: existsSync(SELINUX_IS_ON),
+    selinux,
   });
+  const exec = execDefaults(oci.Process);
   return {
     id,
     spec,
     hooks,
     root: checkRoot(oci.Root?.Path ?? ''),
-    uid: oci.Process?.User?.UID ?? 0,
-    program: oci.Process?.Args[0] ?? '',
+    uid: oci.Process.User?.UID ?? 0,
+    program: oci.Process.Args[0] ?? '',
+    terminal: oci.Process.Terminal,
+    ports: request,
+    exec,
+    runtimeOnly: runtimeOnlyReason(oci, exec, selinux),
+    pidScope: sandbox.pidScope,
     cgroup: new Cgroup(cgroups, cgroupsPath),
     cgroupsPath,
     storages,

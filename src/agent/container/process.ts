@@ -1,11 +1,12 @@
 /** A process of a container. */
-import { closeSync } from 'node:fs';
 import { type ExitStatus, exitCode } from '../../linux/wait.ts';
-import { hasErrno, KataError } from '../../wire/error.ts';
+import { KataError } from '../../wire/error.ts';
 import { cancelled } from '../process/mutex.ts';
-import { OutputStream } from '../stream/output-stream.ts';
-import type { StdioPipes } from '../stream/stdio.ts';
-import { badField } from './oci-spec/bad-field.ts';
+import type { InputStream } from '../stream/input-stream.ts';
+import type { OutputStream } from '../stream/output-stream.ts';
+import { closeIo, type ProcessIo } from '../stream/process-io.ts';
+import type { Terminal } from '../stream/terminal.ts';
+import { checkSignal, sendSignal } from './signal.ts';
 import { ignoresSigterm, SIGKILL, SIGTERM } from './sigterm.ts';
 
 /** How a process's time with us ended. */
@@ -30,29 +31,56 @@ function watchAbort(signal: AbortSignal): { readonly aborted: Promise<never>; re
   return { aborted: promise, stop: () => signal.removeEventListener('abort', onAbort) };
 }
 
+/** What a process is made of. */
+export interface ProcessParts {
+  readonly pid: number;
+  /** Settles when the agent has collected it from the kernel. */
+  readonly ended: Promise<ExitStatus>;
+  /** Belongs to the process from now on. */
+  readonly io: ProcessIo;
+  /** Whether it is the first of its container. */
+  readonly isInit: boolean;
+  /** Called at its end, before anybody is told of it. */
+  readonly onExit?: () => void;
+}
+
 /** A process with its streams, from its birth until its status was collected. */
 export class ContainerProcess {
   readonly pid: number;
-  readonly stdout: OutputStream;
-  readonly stderr: OutputStream;
+  readonly #io: ProcessIo;
   readonly #isInit: boolean;
+  readonly #onExit: () => void;
+  readonly #exit = Promise.withResolvers<void>();
   readonly #outcome = Promise.withResolvers<Outcome>();
-  #stdin: number | undefined;
+  readonly #collected = Promise.withResolvers<void>();
+  readonly #holds: Promise<unknown>[] = [];
   #state: State = { kind: 'running' };
 
-  /**
-   * @param ended settles when the agent has collected the process from the kernel.
-   * @param pipes the agent's ends belong to the process from now on.
-   * @param isInit whether it is the first of its container.
-   */
-  constructor(pid: number, ended: Promise<ExitStatus>, pipes: StdioPipes, isInit: boolean) {
-    this.pid = pid;
-    this.#isInit = isInit;
-    // Kept open until a client closes it: a program that reads its input waits until then, as with other agents.
-    this.#stdin = pipes.stdin;
-    this.stdout = new OutputStream(pipes.stdout);
-    this.stderr = new OutputStream(pipes.stderr);
-    void ended.then((status) => this.#settle({ kind: 'exited', code: exitCode(status) }));
+  constructor(parts: ProcessParts) {
+    this.pid = parts.pid;
+    this.#io = parts.io;
+    this.#isInit = parts.isInit;
+    this.#onExit = parts.onExit ?? (() => {});
+    void parts.ended.then((status) => this.#exited(exitCode(status)));
+  }
+
+  /** Its standard input, open until a client closes it: a program that reads it waits until then. */
+  get stdin(): InputStream {
+    return this.#io.stdin;
+  }
+
+  get stdout(): OutputStream {
+    return this.#io.stdout;
+  }
+
+  /** With a terminal the same stream as `stdout`. */
+  get stderr(): OutputStream {
+    return this.#io.stderr;
+  }
+
+  /** Its terminal; undefined where it has pipes. */
+  get terminal(): Terminal | undefined {
+    return this.#io.terminal;
   }
 
   /** Whether it has not ended yet. */
@@ -65,9 +93,27 @@ export class ContainerProcess {
     return this.#state.kind !== 'collected';
   }
 
-  /** Settles when it has ended, or was abandoned; collects nothing. */
-  async ended(): Promise<void> {
-    await this.#outcome.promise;
+  /** Settles when somebody was told its status, or it was disposed of. */
+  get collected(): Promise<void> {
+    return this.#collected.promise;
+  }
+
+  /** Settles when both outputs have come to their end for a reader too. */
+  async outputsOver(): Promise<void> {
+    await Promise.all([this.stdout.over, this.stderr.over]);
+  }
+
+  /** Settles when it has ended, or was abandoned; collects nothing, and is not held up by {@link holdExit}. */
+  ended(): Promise<void> {
+    return this.#exit.promise;
+  }
+
+  /**
+   * Keeps its end from those who wait for it until `until` has settled, such as the copy of its last output. Those who
+   * hold must come to an end themselves once the process has exited.
+   */
+  holdExit(until: Promise<unknown>): void {
+    this.#holds.push(until);
   }
 
   /**
@@ -81,7 +127,7 @@ export class ContainerProcess {
     try {
       const outcome = await Promise.race([aborted, this.#outcome.promise]);
       if (outcome.kind === 'abandoned') throw new KataError('ERR_INTERNAL', 'the container was removed');
-      this.#state = { kind: 'collected' };
+      this.#collect();
       return outcome.code;
     } finally {
       stop();
@@ -94,35 +140,39 @@ export class ContainerProcess {
    * @throws KataError (INTERNAL on the wire) for a number that is no signal.
    */
   signal(number: number): void {
+    const checked = checkSignal(number);
     if (!this.running) return;
-    const sent = number === SIGTERM && this.#isInit && ignoresSigterm(this.pid) ? SIGKILL : number;
-    try {
-      process.kill(this.pid, sent);
-    } catch (error) {
-      if (hasErrno(error, 'EINVAL')) throw badField('signal', number, 'is no signal');
-      if (!hasErrno(error, 'ESRCH')) throw KataError.from(error);
-    }
+    sendSignal(this.pid, checked === SIGTERM && this.#isInit && ignoresSigterm(this.pid) ? SIGKILL : checked);
   }
 
-  /** Gives it the end of its standard input. Happens once; it is there already where that was done, or where it ended. */
-  closeStdin(): void {
-    if (this.#stdin !== undefined) closeSync(this.#stdin);
-    this.#stdin = undefined;
-  }
-
-  /** Lets go of everything: its pipes are closed, and whoever waits or reads gets an error. */
+  /** Lets go of everything: its streams are closed, and whoever waits or reads gets an error. */
   dispose(): void {
-    this.#settle({ kind: 'abandoned' });
-    this.stdout.close();
-    this.stderr.close();
+    if (this.#state.kind === 'running') this.#state = { kind: 'abandoned' };
+    this.#exit.resolve();
+    if (this.#state.kind !== 'collected') this.#outcome.resolve(this.#state);
+    this.#collected.resolve();
+    closeIo(this.#io);
   }
 
-  #settle(outcome: Outcome): void {
+  #collect(): void {
+    if (this.#state.kind === 'collected') return;
+    this.#state = { kind: 'collected' };
+    this.#collected.resolve();
+    // Many a process is never read from again.
+    if (this.terminal !== undefined) return;
+    this.stdout.closeIfDrained();
+    this.stderr.closeIfDrained();
+  }
+
+  #exited(code: number): void {
     if (!this.running) return;
-    this.#state = outcome;
-    this.#outcome.resolve(outcome);
-    this.closeStdin();
-    this.stdout.processExited();
-    this.stderr.processExited();
+    // Before anything else: from now on its pid may be another process's.
+    this.#state = { kind: 'exited', code };
+    this.#onExit();
+    this.#io.stdin.close();
+    this.#io.stdout.processExited();
+    this.#io.stderr.processExited();
+    this.#exit.resolve();
+    void Promise.allSettled(this.#holds).then(() => this.#outcome.resolve({ kind: 'exited', code }));
   }
 }

@@ -10,6 +10,11 @@ export class Mutex {
   readonly #waiters: Waiter[] = [];
   #held = false;
 
+  /** Whether work is under way or waits. */
+  get held(): boolean {
+    return this.#held;
+  }
+
   /**
    * Runs `work` when it is its turn.
    * @param signal where it is aborted before that, the turn is given up and `work` never runs.

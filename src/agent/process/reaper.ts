@@ -76,8 +76,9 @@ export class Reaper {
    * who wait when it is collected, or else to the first who asks after that; it is not kept any longer.
    * @param bornAfter performance.now() before the process can have existed: an earlier status under the same pid is
    *   another process's.
+   * @param signal aborted where somebody else has collected it: the promise then stays as it is, and is forgotten.
    */
-  waitFor(pid: number, bornAfter = Number.NEGATIVE_INFINITY): Promise<ExitStatus> {
+  waitFor(pid: number, bornAfter = Number.NEGATIVE_INFINITY, signal?: AbortSignal): Promise<ExitStatus> {
     const kept = this.#unclaimed.get(pid);
     this.#unclaimed.delete(pid);
     if (kept !== undefined && kept.at >= bornAfter) return Promise.resolve(kept.status);
@@ -85,7 +86,14 @@ export class Reaper {
     const waiters = this.#waiters.get(pid);
     if (waiters === undefined) this.#waiters.set(pid, [resolve]);
     else waiters.push(resolve);
+    signal?.addEventListener('abort', () => this.#forget(pid, resolve), { once: true });
     return promise;
+  }
+
+  #forget(pid: number, waiter: Waiter): void {
+    const left = (this.#waiters.get(pid) ?? []).filter((other) => other !== waiter);
+    if (left.length === 0) this.#waiters.delete(pid);
+    else this.#waiters.set(pid, left);
   }
 
   readonly #collect = (): void => {

@@ -1,47 +1,38 @@
-/** The handlers of calls about processes and their streams. */
-
-import { KataError } from '../../wire/error.ts';
-import type { grpc } from '../../wire/generated/proto.js';
+/** The handlers of calls about processes. */
 import type { CallContext, Handlers } from '../../wire/ttrpc/router.ts';
 import type { ContainerProcess } from '../container/process.ts';
 import { SIGKILL } from '../container/sigterm.ts';
 import type { AgentContext } from '../context.ts';
-import { unknownProcess } from '../sandbox/sandbox.ts';
+import { type Sandbox, unknownProcess } from '../sandbox/sandbox.ts';
 
-type OutputName = 'stdout' | 'stderr';
+/** A process whose status can still be asked for. @throws KataError as Sandbox.process. */
+export function collectable(found: ContainerProcess, execId: string): ContainerProcess {
+  if (!found.collectable) throw unknownProcess(execId);
+  return found;
+}
+
+async function signal(sandbox: Sandbox, containerId: string, execId: string, number: number): Promise<void> {
+  // Without an exec id the kill is meant for the container, not only for its first process.
+  if (execId === '' && number === SIGKILL) {
+    sandbox.container(containerId).killAll();
+    return;
+  }
+  collectable(await sandbox.startedProcess(containerId, execId), execId).signal(number);
+}
 
 /** Makes the handlers. */
 export function processHandlers({ sandbox }: Pick<AgentContext, 'sandbox'>) {
-  const find = (containerId: string, execId: string): ContainerProcess => {
-    const found = sandbox.process(containerId, execId);
-    if (!found.collectable) throw unknownProcess(execId);
-    return found;
-  };
-
-  const read = async (name: OutputName, request: grpc.ReadStreamRequest, signal: AbortSignal) => {
-    const { container_id: containerId, exec_id: execId, len: length } = request;
-    const found = sandbox.process(containerId, execId);
-    // Output that was not read yet is still there for a reader who asked for the status first.
-    if (!found.collectable && found[name].ended) throw unknownProcess(execId);
-    if (length === 0) throw new KataError('ERR_INVALID_ARGUMENT', 'len: 0 is no length to read');
-    return { data: await found[name].read(length, signal) };
-  };
-
   return {
-    SignalProcess: ({ container_id: containerId, exec_id: execId, signal }) => {
-      // Without an exec id the kill is meant for the container, not only for its first process.
-      if (execId === '' && signal === SIGKILL) sandbox.container(containerId).killAll();
-      else find(containerId, execId).signal(signal);
+    ExecProcess: async (request) => {
+      await sandbox.container(request.container_id).exec(request);
       return {};
     },
-    WaitProcess: async ({ container_id: containerId, exec_id: execId }, { signal }: CallContext) => ({
-      status: await find(containerId, execId).wait(signal),
+    SignalProcess: async ({ container_id: containerId, exec_id: execId, signal: number }) => {
+      await signal(sandbox, containerId, execId, number);
+      return {};
+    },
+    WaitProcess: async ({ container_id: containerId, exec_id: execId }, { signal: gone }: CallContext) => ({
+      status: await collectable(sandbox.process(containerId, execId), execId).wait(gone),
     }),
-    ReadStdout: (request, { signal }: CallContext) => read('stdout', request, signal),
-    ReadStderr: (request, { signal }: CallContext) => read('stderr', request, signal),
-    CloseStdin: ({ container_id: containerId, exec_id: execId }) => {
-      find(containerId, execId).closeStdin();
-      return {};
-    },
   } satisfies Partial<Handlers<'grpc.AgentService'>>;
 }

@@ -2,10 +2,13 @@
 import { Router } from '../../wire/ttrpc/router.ts';
 import type { AgentContext } from '../context.ts';
 import { containerHandlers } from './container.ts';
+import { freezerHandlers } from './freezer.ts';
 import { guestDetailsHandlers } from './guest-details.ts';
 import { healthHandlers } from './health.ts';
+import { oomHandlers } from './oom.ts';
 import { processHandlers } from './process.ts';
 import { sandboxHandlers } from './sandbox.ts';
+import { streamHandlers } from './stream.ts';
 
 /** The handlers of grpc.AgentService; a method that is not among them answers UNIMPLEMENTED. */
 export function agentHandlers(context: AgentContext) {
@@ -14,6 +17,9 @@ export function agentHandlers(context: AgentContext) {
     ...guestDetailsHandlers(),
     ...containerHandlers(context),
     ...processHandlers(context),
+    ...streamHandlers(context),
+    ...freezerHandlers(context),
+    ...oomHandlers(context),
   };
 }
 

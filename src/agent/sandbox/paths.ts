@@ -8,3 +8,6 @@ export const NAMESPACES = '/run/sandbox-ns';
 
 /** State of the runtime. */
 export const CRUN_ROOT = '/run/crun';
+
+/** Where processes wait that are about to be started in a container; for the agent alone. */
+export const EXEC_GATES = '/run/kata-exec-gates';

@@ -2,7 +2,7 @@
 
 import { GrpcStatus, KataError } from '../../wire/error.ts';
 import type { grpc } from '../../wire/generated/proto.js';
-import { Container, unknownContainer } from '../container/container.ts';
+import { Container, type PidScope, unknownContainer } from '../container/container.ts';
 import { cgroupsOverlap } from '../container/oci-spec/cgroups-path.ts';
 import type { SharedNamespaces } from '../container/oci-spec/namespaces.ts';
 import { planContainer } from '../container/plan.ts';
@@ -30,8 +30,8 @@ export class Sandbox {
   /** For creating and destroying the sandbox itself. */
   readonly #mutex = new Mutex();
   #state: State = { kind: 'none' };
-  /** The first process of the first container: its pid namespace is the one that containers can share. */
-  #pidHolder: ContainerProcess | undefined;
+  /** The first container, whose pid namespace is the one that containers can share, with its first process. */
+  #pidHolder: { readonly scope: PidScope; readonly init: ContainerProcess } | undefined;
 
   constructor(runtime: AgentRuntime) {
     this.#runtime = runtime;
@@ -76,8 +76,10 @@ export class Sandbox {
     if (this.#containers.has(id)) {
       throw new KataError('ERR_ALREADY_EXISTS', `container_id: ${JSON.stringify(id)} is in use`);
     }
+    const pid = request.sandbox_pidns ? this.#sharedPidNamespace() : undefined;
     const plan = planContainer(request, {
-      shared: { ...this.#namespaces(), pid: request.sandbox_pidns ? this.#sharedPidNamespace() : undefined },
+      shared: { ...this.#namespaces(), pid },
+      pidScope: (pid === undefined ? undefined : this.#pidHolder?.scope) ?? { reason: undefined },
       guestHooks: this.#state.kind === 'created' ? this.#state.hooks : NO_GUEST_HOOKS,
     });
     for (const other of this.#containers.values()) {
@@ -93,7 +95,7 @@ export class Sandbox {
       this.#containers.delete(id);
       throw error;
     }
-    this.#pidHolder ??= container.init;
+    if (container.init !== undefined) this.#pidHolder ??= { scope: container.pidScope, init: container.init };
   }
 
   /**
@@ -112,13 +114,25 @@ export class Sandbox {
    * @throws KataError INVALID_ARGUMENT for an unknown container; ERR_NOT_FOUND for an unknown process.
    */
   process(containerId: string, execId: string): ContainerProcess {
+    const container = this.#observed(containerId);
+    const found = execId === '' || execId === containerId ? container.init : container.execProcess(execId);
+    if (found === undefined) throw unknownProcess(execId);
+    return found;
+  }
+
+  /**
+   * As {@link process}, but waits for a process that is being started: what is meant for it must not be lost.
+   * @throws KataError as {@link process}, and where it cannot be started.
+   */
+  async startedProcess(containerId: string, execId: string): Promise<ContainerProcess> {
+    await this.#observed(containerId).startedExec(execId);
+    return this.process(containerId, execId);
+  }
+
+  #observed(containerId: string): Container {
     const container = this.#containers.get(containerId);
-    if (container === undefined) {
-      throw new KataError('ERR_INVALID_ARGUMENT', `Invalid container id ${JSON.stringify(containerId)}`);
-    }
-    const { init } = container;
-    if (init === undefined || (execId !== '' && execId !== containerId)) throw unknownProcess(execId);
-    return init;
+    if (container !== undefined) return container;
+    throw new KataError('ERR_INVALID_ARGUMENT', `Invalid container id ${JSON.stringify(containerId)}`);
   }
 
   /**
@@ -144,6 +158,7 @@ export class Sandbox {
         this.#containers.delete(container.id);
       }
       this.#state = { kind: 'destroyed' };
+      this.#runtime.oom.close();
     });
   }
 
@@ -157,10 +172,11 @@ export class Sandbox {
       if (this.#containers.size === 0) return undefined;
       throw new KataError('ERR_INTERNAL', 'Sandbox does not have sandbox_pidns');
     }
-    if (!this.#pidHolder.running) {
+    const { init } = this.#pidHolder;
+    if (!init.running) {
       throw new KataError('ERR_INTERNAL', "the process that holds the sandbox's pid namespace has ended");
     }
-    return `/proc/${this.#pidHolder.pid}/ns/pid`;
+    return `/proc/${init.pid}/ns/pid`;
   }
 }
 

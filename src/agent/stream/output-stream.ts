@@ -1,7 +1,7 @@
 /** Standard output or error of a process, read when somebody asks for it. */
 import { Buffer } from 'node:buffer';
 import { readSync } from 'node:fs';
-import { bytesReadable } from '../../linux/pipe.ts';
+import { bytesReadable, growPipe } from '../../linux/pipe.ts';
 import { type ReadinessWatch, watchReadable } from '../../linux/readiness.ts';
 import { hasErrno, KataError } from '../../wire/error.ts';
 import { cancelled, Mutex } from '../process/mutex.ts';
@@ -25,8 +25,12 @@ type State =
 
 type Attempt = { readonly kind: 'data'; readonly data: Buffer } | { readonly kind: 'empty' } | { readonly kind: 'end' };
 
-function tryRead(fd: number, length: number): Attempt {
-  const buffer = Buffer.allocUnsafeSlow(Math.min(length, MAX_READ_BYTES, Math.max(bytesReadable(fd), PROBE_BYTES)));
+/** A buffer for what is there now. */
+function bufferFor(fd: number, length: number): Buffer {
+  return Buffer.allocUnsafeSlow(Math.min(length, MAX_READ_BYTES, Math.max(bytesReadable(fd), PROBE_BYTES)));
+}
+
+function tryRead(fd: number, buffer: Buffer): Attempt {
   try {
     const count = readSync(fd, buffer);
     return count === 0 ? { kind: 'end' } : { kind: 'data', data: buffer.subarray(0, count) };
@@ -47,6 +51,8 @@ function tryRead(fd: number, length: number): Attempt {
  */
 export class OutputStream {
   readonly #turns = new Mutex();
+  readonly #closing = new AbortController();
+  readonly #over = Promise.withResolvers<void>();
   #state: State;
   #exited = false;
   #wake: () => void = () => {};
@@ -58,9 +64,19 @@ export class OutputStream {
     this.#state = { kind: 'open', fd, watch };
   }
 
-  /** Whether no read will give bytes any more. */
-  get ended(): boolean {
-    return this.#state.kind !== 'open';
+  /** Aborted when it is closed before its end. */
+  get closed(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** Whether somebody was told of its end, or it was closed: every read fails from now on. */
+  get isOver(): boolean {
+    return this.#state.kind === 'over';
+  }
+
+  /** Settles when it is over. */
+  get over(): Promise<void> {
+    return this.#over.promise;
   }
 
   /**
@@ -70,8 +86,24 @@ export class OutputStream {
    * @returns 1 to `length` bytes; none at the end of the stream, once.
    * @throws KataError ERR_INTERNAL `eof` for each read after that; ERR_CANCELLED where the reader has gone.
    */
-  read(length: number, signal: AbortSignal): Promise<Uint8Array> {
-    return this.#turns.run(() => this.#next(length, signal), signal);
+  async read(length: number, signal: AbortSignal): Promise<Uint8Array> {
+    const allocate = (fd: number): Buffer => bufferFor(fd, length);
+    return (await this.#turns.run(() => this.#next(allocate, (data) => data, signal), signal)) ?? Buffer.alloc(0);
+  }
+
+  /**
+   * Reads as {@link read} does, through a buffer that others use as well.
+   * @param consume gets the bytes, and is done with them when it returns.
+   * @returns what `consume` returned; undefined at the end of the stream, once.
+   * @throws also what `consume` throws.
+   */
+  readThrough<T>(buffer: Buffer, consume: (bytes: Uint8Array) => T, signal: AbortSignal): Promise<T | undefined> {
+    return this.#turns.run(() => this.#next(() => buffer, consume, signal), signal);
+  }
+
+  /** Makes the pipe hold more, where its size is the kernel's choice; see growPipe(). */
+  grow(bytes: number): void {
+    if (this.#state.kind === 'open') growPipe(this.#state.fd, bytes);
   }
 
   /** The process has exited, and was collected. */
@@ -80,26 +112,47 @@ export class OutputStream {
     this.#wake();
   }
 
-  /** Closes the pipe; what is in it is dropped, and reads fail. */
-  close(): void {
-    if (this.#state.kind === 'open') this.#state.watch.close();
-    this.#state = { kind: 'over' };
+  /**
+   * Lets go of the pipe where the process has exited and nothing is left in it; the end is still there to be read. Not for
+   * a terminal, whose kernel may hold bytes that do not count as readable yet.
+   */
+  closeIfDrained(): void {
+    if (this.#state.kind !== 'open' || !this.#exited || bytesReadable(this.#state.fd) > 0) return;
+    this.#state.watch.close();
+    this.#state = { kind: 'drained' };
     this.#wake();
   }
 
-  async #next(length: number, signal: AbortSignal): Promise<Uint8Array> {
+  /** Closes the pipe; what is in it is dropped, and reads fail. */
+  close(): void {
+    if (this.#state.kind === 'open') this.#state.watch.close();
+    this.#finish();
+    this.#closing.abort();
+    this.#wake();
+  }
+
+  #finish(): void {
+    this.#state = { kind: 'over' };
+    this.#over.resolve();
+  }
+
+  async #next<T>(
+    bufferOf: (fd: number) => Buffer,
+    consume: (bytes: Uint8Array) => T,
+    signal: AbortSignal,
+  ): Promise<T | undefined> {
     for (;;) {
       if (signal.aborted) throw cancelled();
       if (this.#state.kind === 'over') throw new KataError('ERR_INTERNAL', 'eof');
       if (this.#state.kind === 'drained') {
-        this.#state = { kind: 'over' };
-        return Buffer.alloc(0);
+        this.#finish();
+        return undefined;
       }
       const { fd, watch } = this.#state;
       // Looked at before the read: all that the process wrote before its exit is in the pipe by then.
       const exited = this.#exited;
-      const attempt = tryRead(fd, length);
-      if (attempt.kind === 'data') return attempt.data;
+      const attempt = tryRead(fd, bufferOf(fd));
+      if (attempt.kind === 'data') return consume(attempt.data);
       if (attempt.kind === 'end' || exited) {
         watch.close();
         this.#state = { kind: 'drained' };

@@ -1,53 +1,9 @@
 /** Capabilities of a process. */
+import { CAPABILITY_NAMES } from '../../../linux/capability.ts';
 import type { grpc } from '../../../wire/generated/proto.js';
-import type { JsonObject } from './json.ts';
 
-/** capabilities(7). */
-const NAMES = [
-  'CHOWN',
-  'DAC_OVERRIDE',
-  'DAC_READ_SEARCH',
-  'FOWNER',
-  'FSETID',
-  'KILL',
-  'SETGID',
-  'SETUID',
-  'SETPCAP',
-  'LINUX_IMMUTABLE',
-  'NET_BIND_SERVICE',
-  'NET_BROADCAST',
-  'NET_ADMIN',
-  'NET_RAW',
-  'IPC_LOCK',
-  'IPC_OWNER',
-  'SYS_MODULE',
-  'SYS_RAWIO',
-  'SYS_CHROOT',
-  'SYS_PTRACE',
-  'SYS_PACCT',
-  'SYS_ADMIN',
-  'SYS_BOOT',
-  'SYS_NICE',
-  'SYS_RESOURCE',
-  'SYS_TIME',
-  'SYS_TTY_CONFIG',
-  'MKNOD',
-  'LEASE',
-  'AUDIT_WRITE',
-  'AUDIT_CONTROL',
-  'SETFCAP',
-  'MAC_OVERRIDE',
-  'MAC_ADMIN',
-  'SYSLOG',
-  'WAKE_ALARM',
-  'BLOCK_SUSPEND',
-  'AUDIT_READ',
-  'PERFMON',
-  'BPF',
-  'CHECKPOINT_RESTORE',
-] as const;
 const PREFIX = 'CAP_';
-const KNOWN: ReadonlySet<string> = new Set(NAMES.map((name) => `${PREFIX}${name}`));
+const KNOWN: ReadonlySet<string> = new Set(CAPABILITY_NAMES.map((name) => `${PREFIX}${name}`));
 
 /**
  * The name with its prefix. The Go shim sends `CAP_CHOWN`; peers written in Rust (runtime-rs, kata-agent-ctl) send `CHOWN`,
@@ -59,6 +15,15 @@ function fullName(name: string): string {
   return bare.startsWith(PREFIX) ? bare : `${PREFIX}${bare}`;
 }
 
+/** The sets, each a list of names with their prefix. A type, not an interface: only that is a JSON object too. */
+export type CapabilitySets = {
+  readonly bounding: readonly string[];
+  readonly effective: readonly string[];
+  readonly inheritable: readonly string[];
+  readonly permitted: readonly string[];
+  readonly ambient: readonly string[];
+};
+
 /**
  * Converts the capability sets; all names get their prefix.
  * @param warn gets a sentence for a name that this kernel interface does not have; it is dropped, as a host with a newer
@@ -67,7 +32,7 @@ function fullName(name: string): string {
 export function convertCapabilities(
   given: grpc.LinuxCapabilities | null | undefined,
   warn: (warning: string) => void,
-): JsonObject {
+): CapabilitySets {
   const keep = (set: string, names: readonly string[]): readonly string[] =>
     names.flatMap((name) => {
       const full = fullName(name);

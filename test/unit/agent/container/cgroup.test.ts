@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cgroup, cgroupMounts } from '../../../../src/agent/container/cgroup.ts';
 
 describe('cgroupMounts', () => {
-  const entry = (target: string, fstype: string) => ({ source: fstype, target, fstype });
+  const entry = (target: string, fstype: string) => ({ source: fstype, target, fstype, options: 'rw' });
 
   it('finds version 2', () => {
     expect(cgroupMounts([entry('/sys/fs/cgroup', 'tmpfs'), entry('/sys/fs/cgroup', 'cgroup2')])).toEqual({

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, readSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ContainerProcess } from '../../../../src/agent/container/process.ts';
+import { pipeIo } from '../../../../src/agent/stream/process-io.ts';
 import { closeChildEnds, openStdioPipes, type StdioPipes } from '../../../../src/agent/stream/stdio.ts';
 import type { ExitStatus } from '../../../../src/linux/wait.ts';
 
@@ -17,7 +19,7 @@ function make(pid: number, isInit: boolean): ContainerProcess {
   const { promise, resolve } = Promise.withResolvers<ExitStatus>();
   exit = resolve;
   pipes = openStdioPipes(0, 0);
-  subject = new ContainerProcess(pid, promise, pipes, isInit);
+  subject = new ContainerProcess({ pid, ended: promise, io: pipeIo(pipes), isInit });
   return subject;
 }
 beforeEach(() => {
@@ -89,17 +91,30 @@ describe('streams', () => {
   });
 });
 
-describe('closeStdin', () => {
-  it('gives the process the end of its input, however often it is asked to', async () => {
-    writeSync(pipes.stdin, 'last');
-    subject.closeStdin();
-    subject.closeStdin();
-    const bytes = Buffer.alloc(10);
-    expect(bytes.toString('utf8', 0, readSync(pipes.child[0], bytes))).toBe('last');
-    expect(readSync(pipes.child[0], bytes)).toBe(0);
-    exit({ kind: 'exited', code: 0 });
+describe('holdExit', () => {
+  it('keeps the status from those who wait until all have let go, however they do', async () => {
+    const holds = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+    for (const { promise } of holds) subject.holdExit(promise);
+    const told: number[] = [];
+    const waiting = subject.wait(never).then((code) => told.push(code));
+    exit({ kind: 'exited', code: 6 });
     await subject.ended();
-    subject.closeStdin();
+    expect(subject.running).toBe(false);
+    holds[0].resolve();
+    await setImmediate();
+    expect(told).toEqual([]);
+    holds[1].reject(new Error('the copy failed'));
+    await waiting;
+    expect(told).toEqual([6]);
+  });
+
+  it('does not lose the status where the container is removed meanwhile', async () => {
+    subject.holdExit(new Promise(() => {}));
+    const waiting = subject.wait(never);
+    exit({ kind: 'exited', code: 8 });
+    await subject.ended();
+    subject.dispose();
+    expect(await waiting).toBe(8);
   });
 });
 

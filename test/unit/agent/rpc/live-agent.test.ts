@@ -48,7 +48,7 @@ describe('sandbox', () => {
   });
 
   it('answers what it does not have with UNIMPLEMENTED', async () => {
-    await expect(live.client.agent.ExecProcess({})).rejects.toMatchObject({ status: 12 });
+    await expect(live.client.agent.SetPolicy({})).rejects.toMatchObject({ status: 12 });
   });
 });
 

@@ -12,11 +12,11 @@ afterAll(() => reaper.stop());
 
 describe('mayHang', () => {
   const TABLE = [
-    { source: 'root', target: '/', fstype: 'erofs' },
-    { source: 'tmpfs', target: '/run', fstype: 'tmpfs' },
-    { source: 'kataShared', target: '/run/k/shared', fstype: 'virtiofs' },
-    { source: 'shm', target: '/run/k/shared/c/shm', fstype: 'tmpfs' },
-    { source: 'disk', target: '/data', fstype: 'ext4' },
+    { source: 'root', target: '/', fstype: 'erofs', options: 'rw' },
+    { source: 'tmpfs', target: '/run', fstype: 'tmpfs', options: 'rw' },
+    { source: 'kataShared', target: '/run/k/shared', fstype: 'virtiofs', options: 'rw' },
+    { source: 'shm', target: '/run/k/shared/c/shm', fstype: 'tmpfs', options: 'rw' },
+    { source: 'disk', target: '/data', fstype: 'ext4', options: 'rw' },
   ];
   it.each([
     ['/etc', false],

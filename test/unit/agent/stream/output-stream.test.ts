@@ -57,7 +57,8 @@ describe('OutputStream', () => {
     expect([await read(), await read()]).toEqual(['last', '']);
     await expect(read()).rejects.toMatchObject(EOF);
     await expect(read()).rejects.toMatchObject(EOF);
-    expect(stream.ended).toBe(true);
+    expect(stream.isOver).toBe(true);
+    await stream.over;
   });
 
   it('ends when the process has exited and the pipe is drained, though somebody holds it open', async () => {
@@ -97,6 +98,34 @@ describe('OutputStream', () => {
     await expect(queued).rejects.toMatchObject({ code: 'ERR_CANCELLED' });
     write('all of it');
     expect(await next).toBe('all of it');
+  });
+
+  it('reads through a buffer of the reader, whose bytes are seen in time and in turn', async () => {
+    const buffer = Buffer.alloc(4);
+    const texts: string[] = [];
+    const take = (bytes: Uint8Array) => texts.push(Buffer.from(bytes).toString());
+    const both = Promise.all([stream.readThrough(buffer, take, never), stream.readThrough(buffer, take, never)]);
+    write('shared');
+    expect(await both).toEqual([1, 2]);
+    expect(texts).toEqual(['shar', 'ed']);
+    closeWriter();
+    expect(await stream.readThrough(buffer, take, never)).toBeUndefined();
+    await expect(stream.readThrough(buffer, take, never)).rejects.toMatchObject(EOF);
+  });
+
+  it('passes on what a reader throws, and goes on with the next', async () => {
+    write('ab');
+    const fail = (): never => {
+      throw new Error('no room');
+    };
+    await expect(stream.readThrough(Buffer.alloc(1), fail, never)).rejects.toThrow('no room');
+    expect(await read()).toBe('b');
+  });
+
+  it('tells when it is closed before its end', () => {
+    expect(stream.closed.aborted).toBe(false);
+    stream.close();
+    expect(stream.closed.aborted).toBe(true);
   });
 
   it('takes no byte for a reader who has gone before his turn', async () => {
