@@ -4,10 +4,12 @@ import { KataError } from '../wire/error.ts';
 import { AgentClient } from '../wire/ttrpc/agent-client.ts';
 import { TtrpcClient } from '../wire/ttrpc/client.ts';
 import { unlessAborted } from './abort.ts';
-import type { GuestVsock } from './vsock/guest-vsock.ts';
+import type { VsockConnector } from './vsock/guest-vsock.ts';
 
 /** The agent's port. */
 export const AGENT_PORT = 1024;
+/** Limit of a call that does its work before it answers (ms): the shim's. */
+export const CALL_TIMEOUT_MS = 60_000;
 /** Pause between two tries. A refused try costs microseconds, and a longer pause would show in every start. */
 const RETRY_INTERVAL_MS = 10;
 /**
@@ -29,7 +31,7 @@ export interface AgentConnection {
  * @throws KataError ERR_BOOT with the last failure where the time is over.
  */
 export async function connectAgent(
-  vsock: GuestVsock,
+  vsock: VsockConnector,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<AgentConnection> {
@@ -51,7 +53,7 @@ export async function connectAgent(
   }
 }
 
-async function tryOnce(vsock: GuestVsock, leftMs: number, signal: AbortSignal): Promise<AgentConnection> {
+async function tryOnce(vsock: VsockConnector, leftMs: number, signal: AbortSignal): Promise<AgentConnection> {
   const connecting = vsock.connect(AGENT_PORT, Math.min(TRY_TIMEOUT_MS, leftMs));
   // One that arrives after we gave up is nobody's.
   const dropLate = (): void => void connecting.then((late) => late.destroy()).catch(() => {});

@@ -2,8 +2,7 @@
 import { KataError } from '../wire/error.ts';
 import type { grpc } from '../wire/generated/proto.js';
 import { chooseAccelerator, findQemu } from './accelerator.ts';
-import { type AgentConnection, connectAgent } from './agent-connection.ts';
-import { CALL_TIMEOUT_MS } from './container.ts';
+import { type AgentConnection, CALL_TIMEOUT_MS, connectAgent } from './agent-connection.ts';
 import { findImage } from './image.ts';
 import { HostMachine } from './machine.ts';
 import { checkName, randomName } from './name.ts';

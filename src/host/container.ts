@@ -1,37 +1,53 @@
 /** A container of a running sandbox. */
+import { randomBytes } from 'node:crypto';
 import { KataError } from '../wire/error.ts';
-import type { AgentClient } from '../wire/ttrpc/agent-client.ts';
-import type { Sink } from './output.ts';
-import type { Timeline } from './timeline.ts';
+import { CALL_TIMEOUT_MS } from './agent-connection.ts';
+import { terminalFields } from './oci-spec/terminal.ts';
+import type { ResolvedUser } from './oci-spec/user.ts';
+import { type ExecOptions, GuestProcess, type ProcessHost } from './process.ts';
+import type { ProcessStreams } from './process-streams.ts';
+import { mergeEnv } from './sandbox-options.ts';
+import { openStreams } from './stream-choice.ts';
+import type { VsockConnector } from './vsock/guest-vsock.ts';
 
-/** Bytes asked for by one read: what Kata's shim asks for. */
-const READ_BYTES = 32 * 1024;
-/** Limit of a call that does its work before it answers (ms): the shim's. */
-export const CALL_TIMEOUT_MS = 60_000;
 const SIGKILL = 9;
 
-/** Where a process's output goes. */
-export interface ProcessOutput {
-  readonly stdout: Sink;
-  readonly stderr: Sink;
+/** What a container needs of its sandbox. */
+export interface ContainerHost extends ProcessHost {
+  readonly vsock: VsockConnector;
+  /** Takes what the container has on the host back, once the guest has removed it. */
+  release(): Promise<void>;
 }
 
-/** What a container needs of its sandbox. */
-export interface ContainerHost {
-  readonly calls: AgentClient;
-  readonly timeline: Timeline;
-  /** Takes the container's mounts back. */
-  releaseShare(): Promise<void>;
+/** What an exec takes over from its container where its options do not say. */
+export interface ExecDefaults {
+  /** `NAME=value` each. */
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly user: ResolvedUser;
+}
+
+/** A container as the agent knows it. */
+export interface ContainerIdentity {
+  readonly id: string;
+  readonly defaults: ExecDefaults;
+  /** Whether its first process has a terminal. */
+  readonly terminal: boolean;
 }
 
 /** A container that the agent has created. */
 export class Container {
   readonly id: string;
+  /** Its first process. */
+  readonly init: GuestProcess;
+  readonly #defaults: ExecDefaults;
   readonly #host: ContainerHost;
 
-  /** Containers are made by `Sandbox.createContainer`. */
-  constructor(id: string, host: ContainerHost) {
+  /** Containers are made by `Sandbox.createContainer`, and found by `RunningSandbox.container`. */
+  constructor({ id, defaults, terminal }: ContainerIdentity, initStreams: ProcessStreams, host: ContainerHost) {
     this.id = id;
+    this.init = new GuestProcess({ containerId: id, execId: id }, terminal, initStreams, host);
+    this.#defaults = defaults;
     this.#host = host;
   }
 
@@ -42,23 +58,34 @@ export class Container {
   }
 
   /**
-   * Carries the program's output until both streams have ended, which is after the program and everything that holds
-   * its pipes. No byte is lost, and a slow sink slows the program.
-   * @throws KataError of a sink that fails, or ERR_UNAVAILABLE where the machine is lost.
+   * Starts another program in the container. It runs when the promise resolves.
+   * @throws KataError ERR_INTERNAL with the agent's words where the program cannot run; ERR_INVALID_ARGUMENT for a bad
+   *   option; ERR_FAILED_PRECONDITION where `passfd` is asked for and not offered.
    */
-  async carryOutput(output: ProcessOutput): Promise<void> {
-    const { agent } = this.#host.calls;
-    const request = { container_id: this.id, exec_id: this.id, len: READ_BYTES };
-    await Promise.all([
-      this.#carry(() => agent.ReadStdout(request), output.stdout),
-      this.#carry(() => agent.ReadStderr(request), output.stderr),
-    ]);
-  }
-
-  /** Waits for the program's end, without a limit. @returns its exit code; 128 + n where signal n ended it. */
-  async wait(): Promise<number> {
-    const { status } = await this.#host.calls.agent.WaitProcess({ container_id: this.id, exec_id: this.id });
-    return status;
+  async exec(options: ExecOptions): Promise<GuestProcess> {
+    if (options.command.length === 0) throw new KataError('ERR_INVALID_ARGUMENT', 'command: there is none');
+    const { env, cwd, user } = this.#defaults;
+    const { calls, vsock } = this.#host;
+    const identity = { containerId: this.id, execId: `exec-${randomBytes(8).toString('hex')}` };
+    const { terminal } = options;
+    const process = {
+      Args: [...options.command],
+      Env: mergeEnv(env, options.env ?? []),
+      Cwd: options.cwd ?? cwd,
+      // Numbers for agents that know nothing of names.
+      User: { UID: user.uid, GID: user.gid, AdditionalGids: [...user.additionalGids] },
+      ...terminalFields(terminal),
+    };
+    const names = options.user === undefined ? {} : { string_user: stringUser(options.user) };
+    const streams = await openStreams({ calls, vsock, identity, terminal: terminal !== undefined }, options.streams);
+    const ids = { container_id: identity.containerId, exec_id: identity.execId };
+    try {
+      await calls.agent.ExecProcess({ ...ids, ...names, process, ...streams.ports }, { timeoutMs: CALL_TIMEOUT_MS });
+    } catch (error) {
+      streams.drop();
+      throw error;
+    }
+    return new GuestProcess(identity, terminal !== undefined, streams, this.#host);
   }
 
   /** Sends a signal to the container's first process; SIGKILL goes to all of the container. */
@@ -67,16 +94,14 @@ export class Container {
     await this.#host.calls.agent.SignalProcess(request, { timeoutMs: CALL_TIMEOUT_MS });
   }
 
-  /** Gives the program the end of its input. An agent that has no such call leaves the input open. */
-  async closeInput(): Promise<void> {
-    const request = { container_id: this.id, exec_id: this.id };
-    try {
-      await this.#host.calls.agent.CloseStdin(request, { timeoutMs: CALL_TIMEOUT_MS });
-    } catch (error) {
-      // The program may have ended already; then there is no input to close.
-      if (!isCode(error, 'ERR_UNIMPLEMENTED', 'ERR_NOT_FOUND', 'ERR_INVALID_ARGUMENT', 'ERR_FAILED_PRECONDITION'))
-        throw error;
-    }
+  /** Stops every process of the container where it stands. */
+  async pause(): Promise<void> {
+    await this.#host.calls.agent.PauseContainer({ container_id: this.id }, { timeoutMs: CALL_TIMEOUT_MS });
+  }
+
+  /** Lets a paused container go on. */
+  async resume(): Promise<void> {
+    await this.#host.calls.agent.ResumeContainer({ container_id: this.id }, { timeoutMs: CALL_TIMEOUT_MS });
   }
 
   /** Kills what still runs in the container and removes it, in the guest and on the host. */
@@ -86,33 +111,17 @@ export class Container {
       await this.signal(SIGKILL).catch(() => {});
       await this.#host.calls.agent.RemoveContainer({ container_id: this.id }, { timeoutMs: CALL_TIMEOUT_MS });
     } finally {
-      await this.#host.releaseShare();
-    }
-  }
-
-  async #carry(read: () => Promise<{ data: Uint8Array }>, sink: Sink): Promise<void> {
-    for (;;) {
-      const data = await readNext(read);
-      if (data.length === 0) return;
-      this.#host.timeline.reach('first byte');
-      await sink(data);
+      this.init.drop();
+      await this.#host.release();
     }
   }
 }
 
-/**
- * The next bytes of a stream, none at its end. Agents mark the end by an answer without data or by an error: an
- * answer that is an error ends the stream, whatever it says, but a lost connection is passed on.
- */
-async function readNext(read: () => Promise<{ data: Uint8Array }>): Promise<Uint8Array> {
-  try {
-    return (await read()).data;
-  } catch (error) {
-    if (isCode(error, 'ERR_UNAVAILABLE', 'ERR_CANCELLED', 'ERR_PROTOCOL', 'ERR_BOOT')) throw error;
-    return new Uint8Array();
+/** `USER[:GROUP]` as the agent takes it, which looks the names up in the container. */
+function stringUser(text: string): { readonly uid: string; readonly gid: string } {
+  const [uid = '', ...group] = text.split(':');
+  if (uid === '' || group.length > 1) {
+    throw new KataError('ERR_INVALID_ARGUMENT', `user ${JSON.stringify(text)} is not USER[:GROUP]`);
   }
-}
-
-function isCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof KataError && codes.includes(error.code);
+  return { uid, gid: group[0] ?? '' };
 }

@@ -1,5 +1,10 @@
 /** The kernel command line of a guest. */
 
+import { PASSFD_PORT } from './passfd-streams.ts';
+
+/** Port of the agent's debug console: the one that Kata's runtime asks for. */
+export const DEBUG_CONSOLE_PORT = 1026;
+
 /** What the command line depends on. */
 export interface CommandLineOptions {
   /** Parameters that go behind ours, such as `agent.log=debug`. */
@@ -15,7 +20,8 @@ export interface CommandLineOptions {
  * - `cryptomgr.notests`: the kernel does not test its ciphers against known results, which saves 240 ms;
  * - `random.trust_cpu=on`: the first getrandom(2) does not wait for entropy;
  * - `rcupdate.rcu_expedited=1`: moving a process between cgroups waits 8 ms instead of 18;
- * - `net.ifnames=0`: interfaces are eth0 and so on, as the shim expects.
+ * - `net.ifnames=0`: interfaces are eth0 and so on, as the shim expects;
+ * - `agent.passfd_listener_port`, `agent.debug_console`: streams by connections of their own, and a shell in the guest.
  */
 const PARAMETERS: readonly string[] = [
   'console=ttyS0',
@@ -29,9 +35,21 @@ const PARAMETERS: readonly string[] = [
   'random.trust_cpu=on',
   'rcupdate.rcu_expedited=1',
   'net.ifnames=0',
+  `agent.passfd_listener_port=${PASSFD_PORT}`,
+  'agent.debug_console',
+  `agent.debug_console_vport=${DEBUG_CONSOLE_PORT}`,
 ];
 
-/** Kernel parameters, in the order in which they go on the command line. */
-export function kernelParameters(options: CommandLineOptions = {}): string[] {
-  return [...PARAMETERS, ...(options.extra ?? [])];
+/**
+ * Kernel parameters, in the order in which they go on the command line. One of ours for the agent is left out where an
+ * extra one has its name: agents pass over some values, such as port 0, instead of taking them for the last word.
+ */
+export function kernelParameters({ extra = [] }: CommandLineOptions = {}): string[] {
+  const names = new Set(extra.map(nameOf));
+  const ours = PARAMETERS.filter((word) => !(word.startsWith('agent.') && names.has(nameOf(word))));
+  return [...ours, ...extra];
+}
+
+function nameOf(word: string): string {
+  return word.split('=', 1)[0] ?? '';
 }

@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 import { listenOn } from '../linux/handle.ts';
 import { VMADDR_CID_ANY, vsockConnect, vsockListen } from '../linux/vsock.ts';
-import type { GuestVsock } from './vsock/guest-vsock.ts';
+import type { GuestStream, GuestVsock } from './vsock/guest-vsock.ts';
 
 /** Connections of a guest that may wait to be taken. */
 const BACKLOG = 128;
@@ -18,7 +18,7 @@ export class KernelVsock implements GuestVsock {
     this.#guestCid = guestCid;
   }
 
-  async connect(port: number, timeoutMs: number): Promise<Duplex> {
+  async connect(port: number, timeoutMs: number): Promise<GuestStream> {
     return this.#track(await vsockConnect(this.#guestCid, port, timeoutMs));
   }
 
@@ -40,7 +40,7 @@ export class KernelVsock implements GuestVsock {
     return Promise.resolve();
   }
 
-  #track(stream: Duplex): Duplex {
+  #track<T extends Duplex>(stream: T): T {
     this.#streams.add(stream);
     stream.on('close', () => this.#streams.delete(stream));
     return stream;

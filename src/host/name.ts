@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { KataError } from '../wire/error.ts';
 
 /** Longer names would push the sockets of a sandbox over the 107 bytes of a Unix socket's path (unix(7)). */
-const MAX_LENGTH = 64;
+export const NAME_MAX_LENGTH = 64;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
 /**
@@ -12,10 +12,10 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
  * @throws KataError ERR_INVALID_ARGUMENT, naming the value and the rule.
  */
 export function checkName(what: string, name: string): string {
-  if (name.length > MAX_LENGTH || !NAME.test(name)) {
+  if (name.length > NAME_MAX_LENGTH || !NAME.test(name)) {
     throw new KataError(
       'ERR_INVALID_ARGUMENT',
-      `${what} name ${JSON.stringify(name)}: want 1 to ${MAX_LENGTH} of letters, digits, "_", "." and "-", a letter or digit first`,
+      `${what} name ${JSON.stringify(name)}: want 1 to ${NAME_MAX_LENGTH} of letters, digits, "_", "." and "-", a letter or digit first`,
     );
   }
   return name;

@@ -3,6 +3,8 @@
 import { KataError } from '../wire/error.ts';
 import type { RootImage } from './image-store/root-image.ts';
 import { EMPTY_CONFIG, type ImageConfig } from './image-store/root-image.ts';
+import type { TerminalSize } from './oci-spec/terminal.ts';
+import type { StreamKind } from './process-streams.ts';
 import type { Volume } from './share.ts';
 import type { Phase } from './timeline.ts';
 
@@ -45,6 +47,10 @@ export interface ContainerOptions {
   readonly user?: string;
   readonly volumes?: readonly Volume[];
   readonly readOnlyRoot?: boolean;
+  /** Gives the program a terminal of this size. */
+  readonly terminal?: TerminalSize;
+  /** How the program's bytes travel; default: `passfd` where the agent offers it. */
+  readonly streams?: StreamKind;
 }
 
 /** Two of each are plenty for a small service; QEMU's own limit for q35 is 255. */

@@ -3,17 +3,21 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KataError } from '../wire/error.ts';
 import type { grpc } from '../wire/generated/proto.js';
 import { unlessAborted } from './abort.ts';
-import type { AgentConnection } from './agent-connection.ts';
+import { type AgentConnection, CALL_TIMEOUT_MS } from './agent-connection.ts';
 import { type BootedGuest, bootGuest } from './boot.ts';
-import { CALL_TIMEOUT_MS, Container, type ProcessOutput } from './container.ts';
+import { Container, type ExecDefaults } from './container.ts';
+import { forgetContainer, recordContainer } from './container-record.ts';
 import { watchHealth } from './health-watch.ts';
 import { commandOf } from './image-store/root-image.ts';
 import type { HostMachine } from './machine.ts';
 import { checkName } from './name.ts';
 import { readEtcFile } from './oci-spec/rootfs-file.ts';
-import { buildSpec, type GuestVolume } from './oci-spec/spec.ts';
+import { buildSpec, type GuestVolume, withDefaultPath } from './oci-spec/spec.ts';
 import { resolveUser } from './oci-spec/user.ts';
+import type { ProcessIo } from './process.ts';
+import type { ProcessStreams } from './process-streams.ts';
 import { type ContainerOptions, mergeEnv, resolveRoot, type SandboxOptions } from './sandbox-options.ts';
+import { openStreams } from './stream-choice.ts';
 import { Timeline } from './timeline.ts';
 
 /** Destroying removes what still runs; a guest that takes longer is powered off from outside. */
@@ -106,6 +110,10 @@ export class Sandbox {
       throw new KataError('ERR_INVALID_ARGUMENT', 'command: there is none, and the image names none');
     const user = resolveUser(options.user ?? config.user, readEtcFile(path, 'passwd'), readEtcFile(path, 'group'));
     const env = mergeEnv(config.env, options.env ?? []);
+    const defaults: ExecDefaults = { env: withDefaultPath(env), cwd: options.cwd ?? config.cwd, user };
+    const terminal = options.terminal !== undefined;
+    const { calls, vsock, timeline } = this;
+    let streams: ProcessStreams | undefined;
     try {
       const rootPath =
         options.root.kind === 'directory'
@@ -119,25 +127,32 @@ export class Sandbox {
       const spec = buildSpec({
         containerId: id,
         args,
-        env,
-        cwd: options.cwd ?? config.cwd,
-        user,
+        ...defaults,
         hostname: this.hostname,
         rootPath,
         readOnlyRoot: options.readOnlyRoot ?? false,
         volumes,
+        terminal: options.terminal,
       });
-      await this.calls.agent.CreateContainer(
-        { container_id: id, exec_id: id, OCI: spec },
+      const identity = { containerId: id, execId: id };
+      streams = await openStreams({ calls, vsock, identity, terminal }, options.streams);
+      await calls.agent.CreateContainer(
+        { container_id: id, exec_id: id, OCI: spec, ...streams.ports },
         { timeoutMs: CALL_TIMEOUT_MS },
       );
     } catch (error) {
+      streams?.drop();
       await share.remove(id);
       throw await this.#whyLost(error);
     }
-    this.timeline.reach('container created');
-    const host = { calls: this.calls, timeline: this.timeline, releaseShare: () => share.remove(id) };
-    return new Container(id, host);
+    timeline.reach('container created');
+    const directory = this.#machine.scratch('');
+    const release = (): Promise<void> => {
+      forgetContainer(directory, id);
+      return share.remove(id);
+    };
+    recordContainer(directory, { id, defaults, terminal });
+    return new Container({ id, defaults, terminal }, streams, { calls, vsock, timeline, release });
   }
 
   /**
@@ -145,11 +160,11 @@ export class Sandbox {
    * @param signal kills the container; its reason is thrown.
    * @returns the exit code; 128 + n where signal n ended the program.
    */
-  async run(options: ContainerOptions, output: ProcessOutput, signal?: AbortSignal): Promise<number> {
+  async run(options: ContainerOptions, io: ProcessIo, signal?: AbortSignal): Promise<number> {
     const container = await this.createContainer(options);
     try {
       const lost = this.lost.then((error) => Promise.reject(error));
-      const code = await unlessAborted(Promise.race([this.#runToEnd(container, output), lost]), signal);
+      const code = await unlessAborted(Promise.race([this.#runToEnd(container, io), lost]), signal);
       this.timeline.reach('process ended');
       return code;
     } catch (error) {
@@ -159,11 +174,10 @@ export class Sandbox {
     }
   }
 
-  async #runToEnd(container: Container, output: ProcessOutput): Promise<number> {
+  async #runToEnd(container: Container, io: ProcessIo): Promise<number> {
     await container.start();
-    await container.closeInput();
-    await container.carryOutput(output);
-    return await container.wait();
+    await container.init.carry(io);
+    return await container.init.wait();
   }
 
   /**

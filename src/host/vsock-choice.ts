@@ -1,12 +1,14 @@
 /** Chooses how a guest's vsock is made: by the host's kernel where it can, else by our own device. */
 
 import { randomInt } from 'node:crypto';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
+import { hasErrno } from '../wire/error.ts';
 import { KernelVsock } from './kernel-vsock.ts';
 import type { VsockDeviceKind } from './qemu/arguments.ts';
 import type { StateDirectory } from './state/state-dir.ts';
 import { VsockDevice } from './vsock/device.ts';
-import type { GuestVsock } from './vsock/guest-vsock.ts';
+import type { GuestVsock, VsockConnector } from './vsock/guest-vsock.ts';
+import { HybridClient } from './vsock/hybrid-client.ts';
 
 /** The device through which QEMU asks the host's kernel for a guest's vsock. */
 export const VHOST_VSOCK = '/dev/vhost-vsock';
@@ -18,6 +20,10 @@ const PRIVATE_CID = 3;
  */
 const CID_RANGE = [0x1000_0000, 0x7fff_ffff] as const;
 
+/** The file that tells other processes the context id; without it they use the hybrid socket. */
+const CID_FILE = 'vsock-cid';
+const HYBRID_SOCKET = 'hv.sock';
+
 /** An open vsock and the device with which QEMU gives it to the guest. */
 export interface OpenedVsock {
   readonly vsock: GuestVsock;
@@ -28,11 +34,27 @@ export interface OpenedVsock {
 export async function openGuestVsock(state: StateDirectory): Promise<OpenedVsock> {
   if (isVhostUsable()) {
     const guestCid = randomInt(...CID_RANGE);
+    writeFileSync(state.file(CID_FILE), `${guestCid}\n`);
     return { vsock: new KernelVsock(guestCid), device: { kind: 'vhost', guestCid } };
   }
   const socketPath = state.file('vsock.sock');
-  const vsock = await VsockDevice.open({ socketPath, guestCid: PRIVATE_CID, hybridPath: state.file('hv.sock') });
+  const vsock = await VsockDevice.open({ socketPath, guestCid: PRIVATE_CID, hybridPath: state.file(HYBRID_SOCKET) });
   return { vsock, device: { kind: 'vhost-user', socketPath } };
+}
+
+/** The guest's ports of a sandbox that another process has started. */
+export function connectorOf(state: StateDirectory): VsockConnector {
+  const guestCid = recordedCid(state);
+  return guestCid === undefined ? new HybridClient(state.file(HYBRID_SOCKET)) : new KernelVsock(guestCid);
+}
+
+function recordedCid(state: StateDirectory): number | undefined {
+  try {
+    return Number(readFileSync(state.file(CID_FILE), 'utf8'));
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
 }
 
 function isVhostUsable(): boolean {

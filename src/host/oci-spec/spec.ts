@@ -1,6 +1,7 @@
 /** The OCI spec of a container as Kata's shim sends it: namespaces and devices are the agent's business. */
 import Long from 'long';
 import type { grpc } from '../../wire/generated/proto.js';
+import { type TerminalSize, terminalFields } from './terminal.ts';
 import type { ResolvedUser } from './user.ts';
 
 /** What a container's first process is and sees. */
@@ -18,6 +19,7 @@ export interface ContainerSpec {
   readonly rootPath: string;
   readonly readOnlyRoot: boolean;
   readonly volumes: readonly GuestVolume[];
+  readonly terminal?: TerminalSize | undefined;
 }
 
 /** A volume as the spec names it. */
@@ -113,6 +115,7 @@ export function buildSpec(container: ContainerSpec): grpc.ISpec {
       Rlimits: [{ Type: 'RLIMIT_NOFILE', Hard: OPEN_FILES, Soft: OPEN_FILES }],
       // The machine is the wall; inside, `su` and file capabilities work as in any container.
       NoNewPrivileges: false,
+      ...terminalFields(container.terminal),
     },
     Root: { Path: container.rootPath, Readonly: container.readOnlyRoot },
     Hostname: container.hostname,
@@ -128,7 +131,8 @@ export function buildSpec(container: ContainerSpec): grpc.ISpec {
   };
 }
 
-function withDefaultPath(env: readonly string[]): string[] {
+/** Adds the search path to an environment that has none. */
+export function withDefaultPath(env: readonly string[]): string[] {
   return env.some((entry) => entry.startsWith('PATH=')) ? [...env] : [DEFAULT_PATH, ...env];
 }
 

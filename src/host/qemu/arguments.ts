@@ -62,9 +62,17 @@ export function machineArguments(machine: Machine): string[] {
   ];
 }
 
+/**
+ * Every feature of an emulated processor but ERMS, by which the guest's kernel would copy with `rep movsb`. QEMU emulates
+ * that byte by byte; what the kernel uses in its place moves eight at a time, which triples the speed of pipes and sockets.
+ */
+const EMULATED_CPU = 'max,-erms';
+
 /** The part that chooses accelerator and processor model. */
 export function accelerationArguments(accelerator: Accelerator): string[] {
-  return accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'max'];
+  return accelerator === 'kvm'
+    ? ['-accel', 'kvm', '-cpu', 'host']
+    : ['-accel', 'tcg,thread=multi', '-cpu', EMULATED_CPU];
 }
 
 function vsockArguments(vsock: VsockDeviceKind): string[] {

@@ -75,6 +75,20 @@ export function createStateDirectory(root: string, id: string): StateDirectory {
 
 /** The sandboxes below `root` whose owner has gone without cleaning up. */
 export function staleStateDirectories(root: string): StateDirectory[] {
+  return stateDirectories(root).filter((state) => !hasLiveOwner(state));
+}
+
+/** The sandboxes below `root` that somebody holds. */
+export function liveStateDirectories(root: string): StateDirectory[] {
+  return stateDirectories(root).filter(hasLiveOwner);
+}
+
+function hasLiveOwner(state: StateDirectory): boolean {
+  const owner = state.owner();
+  return owner !== undefined && isAlive(owner);
+}
+
+function stateDirectories(root: string): StateDirectory[] {
   let names: string[];
   try {
     names = readdirSync(root);
@@ -82,11 +96,5 @@ export function staleStateDirectories(root: string): StateDirectory[] {
     if (hasErrno(error, 'ENOENT')) return [];
     throw error;
   }
-  return names
-    .filter((name) => !name.startsWith('.'))
-    .map((name) => new StateDirectory(root, name))
-    .filter((state) => {
-      const owner = state.owner();
-      return owner === undefined || !isAlive(owner);
-    });
+  return names.filter((name) => !name.startsWith('.')).map((name) => new StateDirectory(root, name));
 }

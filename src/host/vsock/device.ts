@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { duplicateFd } from '../../linux/fdpass.ts';
+import { descriptorOf } from '../../linux/handle.ts';
 import { KataError } from '../../wire/error.ts';
 import { Backend } from './backend.ts';
 import { ControlChannel } from './control-channel.ts';
@@ -112,9 +113,7 @@ export class VsockDevice implements GuestVsock {
     try {
       if (this.#channel !== undefined)
         throw new KataError('ERR_FAILED_PRECONDITION', 'vsock: a second QEMU was refused');
-      // Reason for the cast: `_handle` is a property of every net.Socket that the public types leave out.
-      const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
-      this.#openChannel(duplicateFd(fd));
+      this.#openChannel(duplicateFd(descriptorOf(socket)));
     } catch (error) {
       this.#log(KataError.from(error).message);
     } finally {

@@ -8,11 +8,10 @@ import { formatOk, guestInitiatedPath, parseConnect, REQUEST_LINE_MAX_BYTES } fr
 import { ACCEPT_TIMEOUT_MS, HYBRID_CONNECT_TIMEOUT_MS, HYBRID_REQUEST_TIMEOUT_MS } from './limits.ts';
 import type { Muxer, Offer } from './muxer.ts';
 import { openStream } from './open-stream.ts';
+import { readLine } from './read-line.ts';
 import { splice } from './splice.ts';
 import { VsockStream } from './stream.ts';
 import { closeServer, listenAt } from './unix-server.ts';
-
-const NEWLINE = 0x0a;
 
 /** The hybrid socket of one guest. */
 export class HybridSocket {
@@ -83,37 +82,11 @@ export class HybridSocket {
 }
 
 /**
- * Reads the request line; bytes after it go back to the socket, which is paused then.
+ * Reads the request line; bytes after it go back to the socket.
  * @throws KataError ERR_PROTOCOL where it is none, ERR_DEADLINE where it does not come, ERR_UNAVAILABLE at its end.
  */
-function readRequest(socket: Socket): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  let seen = Buffer.alloc(0);
-  const timer = setTimeout(
-    () => reject(new KataError('ERR_DEADLINE', 'hybrid vsock: no request line')),
-    HYBRID_REQUEST_TIMEOUT_MS,
-  );
-  const onEnd = () => reject(new KataError('ERR_UNAVAILABLE', 'hybrid vsock: the client has gone'));
-  const onData = (chunk: Buffer) => {
-    seen = Buffer.concat([seen, chunk]);
-    const end = seen.indexOf(NEWLINE);
-    if (end < 0 && seen.length <= REQUEST_LINE_MAX_BYTES) return;
-    socket.pause();
-    socket.removeListener('data', onData);
-    const port = end < 0 || end > REQUEST_LINE_MAX_BYTES ? undefined : parseConnect(seen.toString('latin1', 0, end));
-    if (port === undefined) {
-      reject(new KataError('ERR_PROTOCOL', 'hybrid vsock: the request is not CONNECT <port>'));
-      return;
-    }
-    if (end + 1 < seen.length) socket.unshift(seen.subarray(end + 1));
-    resolve(port);
-  };
-  socket.on('data', onData);
-  socket.once('end', onEnd);
-  socket.once('close', onEnd);
-  return promise.finally(() => {
-    clearTimeout(timer);
-    socket.removeListener('end', onEnd);
-    socket.removeListener('close', onEnd);
-  });
+async function readRequest(socket: Socket): Promise<number> {
+  const port = parseConnect(await readLine(socket, REQUEST_LINE_MAX_BYTES, HYBRID_REQUEST_TIMEOUT_MS));
+  if (port === undefined) throw new KataError('ERR_PROTOCOL', 'hybrid vsock: the request is not CONNECT <port>');
+  return port;
 }

@@ -1,15 +1,15 @@
-import { type Duplex, duplexPair } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { AGENT_PORT, connectAgent } from '../../../src/host/agent-connection.ts';
-import type { GuestVsock } from '../../../src/host/vsock/guest-vsock.ts';
+import type { GuestStream, VsockConnector } from '../../../src/host/vsock/guest-vsock.ts';
 import { KataError } from '../../../src/wire/error.ts';
 import { Router } from '../../../src/wire/ttrpc/router.ts';
 import { TtrpcServer } from '../../../src/wire/ttrpc/server.ts';
+import { connection } from './fake-agent.ts';
 
 const NEVER_ABORTED = new AbortController().signal;
 
 /** A vsock whose tries go as `attempt` says, the count of the try being its argument. */
-function vsockWith(attempt: (count: number) => Promise<Duplex>): GuestVsock & { readonly ports: number[] } {
+function vsockWith(attempt: (count: number) => Promise<GuestStream>): VsockConnector & { readonly ports: number[] } {
   const ports: number[] = [];
   return {
     ports,
@@ -17,8 +17,6 @@ function vsockWith(attempt: (count: number) => Promise<Duplex>): GuestVsock & { 
       ports.push(port);
       return attempt(ports.length);
     },
-    listen: () => ({ close: () => {} }),
-    close: () => Promise.resolve(),
   };
 }
 
@@ -27,9 +25,9 @@ function refused(): Promise<never> {
 }
 
 /** The host's end of a connection to an agent that answers Check. */
-function healthyAgent(): Duplex {
+function healthyAgent(): GuestStream {
   const router = new Router().register('grpc.Health', { Check: () => ({ status: 1 }) });
-  const [near, far] = duplexPair();
+  const { host: near, guest: far } = connection(1);
   new TtrpcServer({ handler: (call) => router.dispatch(call) }).serve(far);
   return near;
 }
@@ -46,7 +44,7 @@ describe('connectAgent()', () => {
   it('tries again where a connection is made and ends without an answer', async () => {
     const vsock = vsockWith((count) => {
       if (count > 1) return Promise.resolve(healthyAgent());
-      const [near, far] = duplexPair();
+      const { host: near, guest: far } = connection(1);
       far.end();
       return Promise.resolve(near);
     });
@@ -64,7 +62,7 @@ describe('connectAgent()', () => {
 
   it('ends at once when it is told to, and drops a connection that comes later', async () => {
     const controller = new AbortController();
-    const { promise: slow, resolve } = Promise.withResolvers<Duplex>();
+    const { promise: slow, resolve } = Promise.withResolvers<GuestStream>();
     const connecting = connectAgent(
       vsockWith(() => slow),
       60_000,

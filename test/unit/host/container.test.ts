@@ -1,90 +1,132 @@
 import { describe, expect, it } from 'vitest';
 import { Container } from '../../../src/host/container.ts';
-import { collector } from '../../../src/host/output.ts';
-import { Timeline } from '../../../src/host/timeline.ts';
+import { UnaryStreams } from '../../../src/host/unary-streams.ts';
 import { KataError } from '../../../src/wire/error.ts';
-import type { AgentClient } from '../../../src/wire/ttrpc/agent-client.ts';
+import { DEAF, type FakeAgentOptions, fakeAgent, hostOf, listeningVsock } from './fake-agent.ts';
 
-type Answer = string | KataError;
-
-/** An agent whose streams give the answers, one a read; the calls that it got are noted. */
-function fakeAgent(answers: { readonly stdout?: readonly Answer[]; readonly stderr?: readonly Answer[] }) {
-  const calls: [string, object][] = [];
-  const streams = new Map([
-    ['ReadStdout', [...(answers.stdout ?? [''])]],
-    ['ReadStderr', [...(answers.stderr ?? [''])]],
-  ]);
-  const agent = new Proxy(
-    {},
-    {
-      get: (_, name: string) => (request: object) => {
-        calls.push([name, request]);
-        const stream = streams.get(name);
-        if (stream === undefined) return Promise.resolve({ status: 7 });
-        const answer = stream.shift() ?? new KataError('ERR_INTERNAL', 'eof');
-        return answer instanceof KataError ? Promise.reject(answer) : Promise.resolve({ data: Buffer.from(answer) });
-      },
-    },
-  );
-  // Reason for the cast: only the methods that a container calls are there.
-  return { calls, client: { agent } as unknown as AgentClient };
-}
-
-function containerOf(agent: ReturnType<typeof fakeAgent>) {
+function containerOf(options: FakeAgentOptions = {}, vsock = DEAF) {
+  const agent = fakeAgent(options);
   const released: string[] = [];
-  const timeline = new Timeline();
-  const container = new Container('c1', {
-    calls: agent.client,
-    timeline,
-    releaseShare: () => {
-      released.push('c1');
-      return Promise.resolve();
-    },
-  });
-  return { container, released, timeline };
+  const release = () => {
+    released.push('c1');
+    return Promise.resolve();
+  };
+  const streams = new UnaryStreams(agent.client, { containerId: 'c1', execId: 'c1' });
+  const defaults = { env: ['A=1', 'B=2'], cwd: '/work', user: { uid: 5, gid: 6, additionalGids: [7] } };
+  const identity = { id: 'c1', defaults, terminal: false };
+  const container = new Container(identity, streams, { ...hostOf(agent, vsock), release });
+  return { agent, container, released };
 }
 
-describe('Container.carryOutput()', () => {
-  it('reads both streams to their ends, whichever way an end is told', async () => {
-    const eof = new KataError('ERR_INTERNAL', 'eof');
-    const agent = fakeAgent({ stdout: ['a', 'b', ''], stderr: ['e', eof] });
-    const { container, timeline } = containerOf(agent);
-    const [stdout, stderr] = [collector(), collector()];
-    await container.carryOutput({ stdout: stdout.sink, stderr: stderr.sink });
-    expect([stdout.bytes().toString(), stderr.bytes().toString()]).toEqual(['ab', 'e']);
-    expect(agent.calls.filter(([name]) => name === 'ReadStdout').length).toBe(3);
-    expect(agent.calls[0]?.[1]).toEqual({ container_id: 'c1', exec_id: 'c1', len: 32768 });
-    expect(timeline.at('first byte')).toBeDefined();
+describe('Container.exec()', () => {
+  it('takes over from the container what is not said, by calls where nobody listens for streams', async () => {
+    const { agent, container } = containerOf();
+    const process = await container.exec({ command: ['id', '-u'] });
+    expect(agent.calls).toEqual([
+      [
+        'ExecProcess',
+        {
+          container_id: 'c1',
+          exec_id: process.execId,
+          process: {
+            Args: ['id', '-u'],
+            Env: ['A=1', 'B=2'],
+            Cwd: '/work',
+            User: { UID: 5, GID: 6, AdditionalGids: [7] },
+          },
+          stdin_port: 0,
+          stdout_port: 0,
+          stderr_port: 0,
+        },
+      ],
+    ]);
+    expect([process.streamKind, process.terminal]).toEqual(['unary', false]);
   });
 
-  it('does not take a lost connection for an end', async () => {
-    const { container } = containerOf(fakeAgent({ stdout: ['a', new KataError('ERR_UNAVAILABLE', 'ttrpc: closed')] }));
-    const output = { stdout: collector().sink, stderr: collector().sink };
-    await expect(container.carryOutput(output)).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE' });
+  it('says what it is told, and names the ports of its streams', async () => {
+    const { vsock } = listeningVsock();
+    const { agent, container } = containerOf({}, vsock);
+    const process = await container.exec({
+      command: ['sh'],
+      env: ['B=3', 'C=4'],
+      cwd: '/',
+      user: 'web:staff',
+      terminal: { rows: 24, columns: 80 },
+    });
+    expect(agent.calls[0]?.[1]).toMatchObject({
+      string_user: { uid: 'web', gid: 'staff' },
+      process: {
+        Env: ['A=1', 'B=3', 'C=4'],
+        Cwd: '/',
+        Terminal: true,
+        ConsoleSize: { Height: 24, Width: 80 },
+      },
+      stdin_port: 101,
+      stdout_port: 102,
+      stderr_port: 0,
+    });
+    expect([process.streamKind, process.terminal]).toEqual(['passfd', true]);
+    process.drop();
   });
 
-  it('asks for no more before the sink has taken what is there', async () => {
-    const agent = fakeAgent({ stdout: ['a', 'b', ''] });
-    const { container } = containerOf(agent);
-    const { promise: taken, resolve: take } = Promise.withResolvers<void>();
-    const carrying = container.carryOutput({ stdout: () => taken, stderr: collector().sink });
-    await new Promise(setImmediate);
-    expect(agent.calls.filter(([name]) => name === 'ReadStdout').length).toBe(1);
-    take();
-    await carrying;
+  it('uses calls where they are asked for, and gives each process a name of its own', async () => {
+    const { container } = containerOf({}, listeningVsock().vsock);
+    const [first, second] = await Promise.all([
+      container.exec({ command: ['a'], streams: 'unary' }),
+      container.exec({ command: ['a'], streams: 'unary' }),
+    ]);
+    expect(first.streamKind).toBe('unary');
+    expect(first.execId).not.toBe(second.execId);
   });
 
-  it('passes on what a sink complains of', async () => {
-    const { container } = containerOf(fakeAgent({ stdout: ['a', ''] }));
-    const failing = (): Promise<void> => Promise.reject(new KataError('ERR_CANCELLED', 'gone'));
-    await expect(container.carryOutput({ stdout: failing, stderr: failing })).rejects.toThrow('gone');
+  it('fails where connections are asked for and nobody listens', async () => {
+    const { agent, container } = containerOf();
+    await expect(container.exec({ command: ['a'], streams: 'passfd' })).rejects.toMatchObject({
+      code: 'ERR_FAILED_PRECONDITION',
+    });
+    expect(agent.calls).toEqual([]);
+  });
+
+  it("passes the agent's words on and drops the connections where the program cannot run", async () => {
+    const { vsock, hosts } = listeningVsock();
+    const methods = { ExecProcess: () => Promise.reject(new KataError('ERR_INTERNAL', 'the file x was not found')) };
+    const { container } = containerOf({ methods }, vsock);
+    await expect(container.exec({ command: ['x'] })).rejects.toThrow('the file x was not found');
+    expect([...hosts.values()].map(({ destroyed }) => destroyed)).toEqual([true, true, true]);
+  });
+
+  it.each([
+    [{ command: [] }, /command/],
+    [{ command: ['a'], user: 'a:b:c' }, /user "a:b:c"/],
+    [{ command: ['a'], user: ':b' }, /user ":b"/],
+    [{ command: ['a'], env: ['A'] }, /environment entry "A"/],
+  ])('refuses %j', async (options, message) => {
+    const { agent, container } = containerOf();
+    await expect(container.exec(options)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT', message });
+    expect(agent.calls).toEqual([]);
   });
 });
 
-describe('Container.remove()', () => {
-  it('kills all of the container, removes it, and gives its mounts back', async () => {
-    const agent = fakeAgent({});
-    const { container, released } = containerOf(agent);
+describe('Container', () => {
+  it('pauses and resumes', async () => {
+    const { agent, container } = containerOf();
+    await container.pause();
+    await container.resume();
+    const request = { container_id: 'c1' };
+    expect(agent.calls).toEqual([
+      ['PauseContainer', request],
+      ['ResumeContainer', request],
+    ]);
+  });
+
+  it('has its first process under its own name', async () => {
+    const { agent, container } = containerOf();
+    expect(await container.init.wait()).toBe(7);
+    expect(agent.calls).toEqual([['WaitProcess', { container_id: 'c1', exec_id: 'c1' }]]);
+  });
+
+  it('kills all of itself, removes it, and gives its mounts back', async () => {
+    const { agent, container, released } = containerOf();
     await container.remove();
     expect(agent.calls).toEqual([
       ['SignalProcess', { container_id: 'c1', exec_id: '', signal: 9 }],

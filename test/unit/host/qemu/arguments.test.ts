@@ -61,7 +61,7 @@ describe('machineArguments()', () => {
   });
 
   it.each([
-    ['tcg', ['tcg,thread=multi'], ['max']],
+    ['tcg', ['tcg,thread=multi'], ['max,-erms']],
     ['kvm', ['kvm'], ['host']],
   ] as const)('chooses the processor model that goes with %s', (accelerator, accel, cpu) => {
     const chosen = machineArguments({ ...MACHINE, accelerator });

@@ -2,7 +2,11 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createStateDirectory, staleStateDirectories } from '../../../../src/host/state/state-dir.ts';
+import {
+  createStateDirectory,
+  liveStateDirectories,
+  staleStateDirectories,
+} from '../../../../src/host/state/state-dir.ts';
 
 describe('state directories', () => {
   let root = '';
@@ -39,6 +43,7 @@ describe('state directories', () => {
         .map(({ id }) => id)
         .sort(),
     ).toEqual(['broken', 'dead']);
+    expect(liveStateDirectories(root).map(({ id }) => id)).toEqual(['mine']);
     expect(staleStateDirectories(join(root, 'nowhere'))).toEqual([]);
   });
 
