@@ -25,7 +25,12 @@ const MISSING = [
   /executable file .* not found/i,
   /the file .* cannot be executed: no such file or directory/i,
 ];
-const REFUSED = [/the file .* cannot be executed/i, /exec.*(permission denied|exec format error|is a directory)/i];
+const REFUSED = [
+  /the file .* cannot be executed/i,
+  /the working directory .* (was not found|cannot be used)/i,
+  /the user .* is unknown/i,
+  /exec.*(permission denied|exec format error|is a directory)/i,
+];
 
 /** Exit status for an error of a run. */
 export function statusOfError(thrown: unknown): number {

@@ -1,12 +1,23 @@
 /** The command line program `kata-sandbox`. */
 import { Command, CommanderError } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
-import { KataError } from '../wire/error.ts';
+import { addAttach } from './attach.ts';
 import { addBuild } from './build.ts';
+import { addCreate } from './create.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
+import { addExec } from './exec.ts';
 import { OWN_FAILURE } from './exit-status.ts';
+import { addKeeper } from './keeper.ts';
+import { addKill } from './kill.ts';
+import { addLogs } from './logs.ts';
+import { addPause } from './pause.ts';
+import { addPs } from './ps.ts';
+import { complain } from './report.ts';
+import { addRm } from './rm.ts';
 import { addRun } from './run.ts';
+import { addShell } from './shell.ts';
+import { addWait } from './wait.ts';
 
 const program = new Command('kata-sandbox')
   .description('Runs containers in virtual machines of their own, with or without KVM.')
@@ -14,6 +25,17 @@ const program = new Command('kata-sandbox')
   .enablePositionalOptions()
   .exitOverride();
 addRun(program);
+addCreate(program);
+addExec(program);
+addAttach(program);
+addLogs(program);
+addPs(program);
+addKill(program);
+addPause(program);
+addWait(program);
+addRm(program);
+addShell(program);
+addKeeper(program);
 addBuild(program);
 addDoctor(program);
 addDemo(program);
@@ -26,7 +48,7 @@ try {
     // It has printed help or what is wrong already.
     process.exitCode = error.exitCode === 0 ? 0 : OWN_FAILURE;
   } else {
-    process.stderr.write(`kata-sandbox: ${KataError.from(error).message}\n`);
+    complain(error);
     process.exitCode = OWN_FAILURE;
   }
 }

@@ -16,6 +16,19 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
+const UNITS = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', 1_000],
+] as const;
+
+/** Milliseconds in the largest unit of which there is a whole one: `5 min`. */
+export function age(ms: number): string {
+  const [unit, size] = UNITS.find(([, each]) => ms >= each) ?? ['s', 1_000];
+  return `${Math.floor(Math.max(0, ms) / size)} ${unit}`;
+}
+
 /** Milliseconds as seconds with three digits. */
 export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(3)} s`;

@@ -1,4 +1,5 @@
 /** Reads the values of command line options. */
+import { constants } from 'node:os';
 import { InvalidArgumentError } from 'commander';
 import type { Volume } from '../host/share.ts';
 
@@ -6,6 +7,18 @@ import type { Volume } from '../host/share.ts';
 export function parseCount(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.');
   return Number(text);
+}
+
+/** The last real-time signal; signal(7). */
+const SIGNAL_MAX = 64;
+
+/** A signal by its number, or by its name with or without `SIG`. */
+export function parseSignal(text: string): number {
+  const name = text.toUpperCase().replace(/^(SIG)?/, 'SIG');
+  const named = Object.entries(constants.signals).find(([each]) => each === name)?.[1];
+  const number = named ?? (/^\d{1,2}$/.test(text) ? Number(text) : -1);
+  if (number < 0 || number > SIGNAL_MAX) throw new InvalidArgumentError('It must be a signal, such as TERM or 15.');
+  return number;
 }
 
 /** `SRC:DST` or `SRC:DST:ro`, appended to the volumes before it. */

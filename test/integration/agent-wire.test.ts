@@ -174,7 +174,7 @@ describe('a share that hangs', () => {
     });
     const container = await creating;
     await container?.start();
-    expect(await container?.wait()).toBe(0);
+    expect(await container?.init.wait()).toBe(0);
     await container?.remove();
   });
 

@@ -38,7 +38,7 @@ describe('a guest that is asked for cgroup version 1', () => {
       command: ['/bin/sh', '-c', script],
     });
     await container.start();
-    const ended = container.wait();
+    const ended = container.init.wait();
     // Some children should be there; the kill must be right at any moment.
     await delay(200);
     await container.signal(9);

@@ -59,7 +59,7 @@ describe('a sandbox', () => {
     expect((await shellIn(sandbox, "sh -c 'kill -15 $$'; exit $?")).code).toBe(143);
     const container = await sandbox.createContainer({ root: await busyboxRoot(), command: ['sleep', '10000'] });
     await container.start();
-    const ended = container.wait();
+    const ended = container.init.wait();
     await container.signal(9);
     expect(await ended).toBe(137);
     await container.remove();

@@ -22,12 +22,19 @@ export interface CliRun {
   readonly ended: Promise<CliResult>;
   /** Resolves when standard error holds `text`; rejects with all of it where the program ends without. */
   stderrHas(text: string): Promise<void>;
+  /** Standard output so far. */
+  output(): string;
 }
 
 /** Starts `kata-sandbox` with arguments. */
-export function startCli(args: readonly string[], env: NodeJS.ProcessEnv = process.env): CliRun {
+export function startCli(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+  stdin: 'ignore' | 'pipe' = 'ignore',
+): CliRun {
   const started = performance.now();
-  const child = spawn(BIN, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+  const child = spawn(BIN, args, { stdio: ['pipe', 'pipe', 'pipe'], env });
+  if (stdin === 'ignore') child.stdin.end();
   const stdout: Buffer[] = [];
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
@@ -48,7 +55,8 @@ export function startCli(args: readonly string[], env: NodeJS.ProcessEnv = proce
         throw new Error(`the program ended without ${JSON.stringify(text)}: ${stderr}`);
     }
   };
-  return { child, ended, stderrHas };
+  const output = (): string => Buffer.concat(stdout).toString('latin1');
+  return { child, ended, stderrHas, output };
 }
 
 /** Runs `kata-sandbox` to its end. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { seconds, table } from '../../../src/cli/table.ts';
+import { age, seconds, table } from '../../../src/cli/table.ts';
 
 describe('table()', () => {
   it('aligns columns and leaves no blanks at the end', () => {
@@ -16,5 +16,18 @@ describe('table()', () => {
 describe('seconds()', () => {
   it('has three digits', () => {
     expect(seconds(1234.5678)).toBe('1.235 s');
+  });
+});
+
+describe('age()', () => {
+  it.each([
+    [-5, '0 s'],
+    [999, '0 s'],
+    [59_999, '59 s'],
+    [60_000, '1 min'],
+    [3_600_000 * 5, '5 h'],
+    [86_400_000 * 400, '400 d'],
+  ])('of %i ms is %s', (ms, text) => {
+    expect(age(ms)).toBe(text);
   });
 });

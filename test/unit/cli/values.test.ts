@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseCount, parseEnv, parseVolume } from '../../../src/cli/values.ts';
+import { parseCount, parseEnv, parseSignal, parseVolume } from '../../../src/cli/values.ts';
 
 describe('parseCount()', () => {
   it('takes whole numbers from 1', () => {
@@ -33,5 +33,22 @@ describe('parseEnv()', () => {
     expect(parseEnv('KATA_TEST_VALUE', [])).toEqual([]);
     expect(parseEnv('B=', [])).toEqual(['B=']);
     expect(() => parseEnv('=x', [])).toThrow();
+  });
+});
+
+describe('parseSignal()', () => {
+  it.each([
+    ['TERM', 15],
+    ['SIGTERM', 15],
+    ['sigusr1', 10],
+    ['kill', 9],
+    ['0', 0],
+    ['64', 64],
+  ])('reads %s', (text, number) => {
+    expect(parseSignal(text)).toBe(number);
+  });
+
+  it.each(['', 'SIG', 'NOPE', '-1', '65', '1x'])('refuses %j', (text) => {
+    expect(() => parseSignal(text)).toThrow('It must be a signal');
   });
 });
