@@ -4,6 +4,7 @@ import { TtrpcServer } from '../wire/ttrpc/server.ts';
 import { parseArguments } from './arguments.ts';
 import { makeBaseMounts } from './boot/base-mounts.ts';
 import { handleSignals, surviveUncaught } from './boot/emergency.ts';
+import { tuneEngine } from './boot/engine.ts';
 import { setUpMachine } from './boot/init.ts';
 import { endMachine } from './boot/leave.ts';
 import { setUpProcess } from './boot/process-setup.ts';
@@ -41,6 +42,7 @@ async function openLogPort(config: AgentConfig, output: LogOutput): Promise<void
 /** Everything up to the first connection. */
 async function start(configFile: string | undefined, output: LogOutput, bootLogger: Logger): Promise<AgentRuntime> {
   if (isInit) makeBaseMounts(bootLogger);
+  tuneEngine(readFileSync('/proc/cpuinfo', 'utf8'));
   const config = await loadConfig({
     cmdline: readFileSync('/proc/cmdline', 'utf8'),
     ...(configFile === undefined ? {} : { configFile }),
