@@ -6,6 +6,8 @@ import { libc } from './ffi.ts';
 const native = libc({
   // SAFETY: reads a struct sched_param, one int; the buffer has 4 bytes.
   sched_setscheduler: { arguments: ['int32', 'int32', 'buffer'], return: 'int32' },
+  // SAFETY: no arguments.
+  sched_yield: { arguments: [], return: 'int32' },
 });
 
 // linux/sched.h
@@ -21,4 +23,9 @@ export function goFirst(pid: number): void {
   const parameters = Buffer.alloc(4);
   parameters.writeInt32LE(LOWEST_REALTIME, 0);
   check('sched_setscheduler', native.sched_setscheduler(pid, SCHED_FIFO | SCHED_RESET_ON_FORK, parameters), `${pid}`);
+}
+
+/** Lets whoever waits for the calling thread's processor have it first; sched_yield(2), which cannot fail on Linux. */
+export function yieldProcessor(): void {
+  native.sched_yield();
 }

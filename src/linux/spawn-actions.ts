@@ -61,6 +61,8 @@ export interface SpawnRequest {
   /** Makes the child the leader of a new session and process group. */
   readonly setsid: boolean;
   readonly actions: readonly SpawnAction[];
+  /** Called right before the child is made, when nothing can fail any more but what the child does. */
+  readonly onSpawn?: () => void;
 }
 
 /** posix_spawn and its helpers answer with the errno itself, not with -1. */
@@ -115,6 +117,7 @@ export function spawnProgram(request: SpawnRequest, detail = printable(request.p
   checkSpawn('posix_spawn_file_actions_init', native.posix_spawn_file_actions_init(actions));
   try {
     for (const action of request.actions) checkSpawn(`file action ${action.kind}`, addAction(actions, action));
+    request.onSpawn?.();
     checkSpawn('posix_spawn', native.posix_spawn(pid, path, actions, attributes, argv, env), detail);
   } finally {
     native.posix_spawn_file_actions_destroy(actions);

@@ -3,6 +3,7 @@ import { closeSync, constants, openSync, readFileSync, write, writeFileSync } fr
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { setRlimitOf } from '../../linux/rlimit.ts';
+import { yieldProcessor } from '../../linux/scheduler.ts';
 import type { ExitStatus } from '../../linux/wait.ts';
 import { hasErrno, KataError } from '../../wire/error.ts';
 import type { Reaper } from '../process/reaper.ts';
@@ -12,10 +13,15 @@ import type { LauncherThread } from './thread.ts';
 
 const writeAsync = promisify(write);
 
-/** Between two looks. An agent that asks all the time keeps a processor from the child that it waits for (ms). */
+/**
+ * How long it is looked without a pause: the child comes well within this, and a timer's millisecond would be most of its
+ * start. Each look gives the processor away first, since there may be only one (ms).
+ */
+const QUICK_MS = 2;
+/** Between two looks after that. An agent that asks all the time keeps a processor from the child that it waits for (ms). */
 const PAUSE_MS = 1;
-/** Looks after which it is asked why a child does not come. */
-const PATIENT_LOOKS = 10;
+/** After which it is asked why a child does not come (ms). */
+const PATIENT_MS = 15;
 /** Looks without a pause at a child that was stopped: it may be stopped again before it has done a single step. */
 const EAGER_LOOKS = 200;
 /** Between two looks while nothing is left but the program's execution; the thread tells when that is done (ms). */
@@ -28,6 +34,16 @@ const STAT_STATE = 0;
 interface Child {
   readonly pid: number;
   readonly ended: Promise<ExitStatus>;
+}
+
+/** Lets others run until it is time for the next look. @param since performance.now() of the first one. */
+async function untilNextLook(since: number): Promise<void> {
+  if (performance.now() - since > QUICK_MS) {
+    await sleep(PAUSE_MS);
+    return;
+  }
+  yieldProcessor();
+  await nextTurn();
 }
 
 /** Whether a process is stopped, as by SIGSTOP. */
@@ -165,19 +181,21 @@ export class Birth {
   }
 
   async #found(): Promise<number | undefined> {
+    const since = performance.now();
     while (!this.#over) {
       const pid = this.#newest();
       if (pid !== undefined) return pid;
-      await sleep(PAUSE_MS);
+      await untilNextLook(since);
     }
     return undefined;
   }
 
   async #letThrough(pid: number): Promise<void> {
-    for (let look = 0; !this.#over && !this.#released; look += 1) {
+    const since = performance.now();
+    while (!this.#over && !this.#released) {
       this.#released = this.#thread.gate.open();
       if (this.#released) return;
-      if (look < PATIENT_LOOKS) await sleep(PAUSE_MS);
+      if (performance.now() - since < PATIENT_MS) await untilNextLook(since);
       else await this.#urge(pid);
     }
   }

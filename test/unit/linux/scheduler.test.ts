@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { goFirst } from '../../../src/linux/scheduler.ts';
+import { goFirst, yieldProcessor } from '../../../src/linux/scheduler.ts';
 
 const SCHED_FIFO = '1';
 const SCHED_OTHER = '0';
@@ -32,4 +32,9 @@ it('puts a process first, and not its children', async () => {
 
 it('names the call that fails', () => {
   expect(() => goFirst(2 ** 30)).toThrow('sched_setscheduler 1073741824: ESRCH');
+});
+
+it('comes back after it has let others run', () => {
+  yieldProcessor();
+  expect(policyOf(process.pid)).toBe(SCHED_OTHER);
 });

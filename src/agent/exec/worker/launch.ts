@@ -149,10 +149,12 @@ class Launch {
     }
     const actions = [...stdio, ...gateActions(this.#thread), { kind: 'fchdir', fd: cwd } as const, CLOSE_OTHERS];
     const withHome = env.some((entry) => entry.startsWith(HOME_PREFIX)) ? env : [...env, `${HOME_PREFIX}${user.home}`];
-    if (Atomics.load(new Int32Array(this.#thread.givenUp), 0) >= number) throw execError('setup', 'given up', '');
-    this.#onSpawning();
+    const onSpawn = (): void => {
+      if (Atomics.load(new Int32Array(this.#thread.givenUp), 0) >= number) throw execError('setup', 'given up', '');
+      this.#onSpawning();
+    };
     try {
-      return spawnProgram({ path, argv: args, env: withHome, setsid: true, actions });
+      return spawnProgram({ path, argv: args, env: withHome, setsid: true, actions, onSpawn });
     } catch (error) {
       const { code, errno, message } = KataError.from(error);
       if (code !== 'ERR_SYSCALL') throw error;
