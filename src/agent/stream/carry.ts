@@ -4,27 +4,14 @@ import type { Socket } from 'node:net';
 import { descriptorOf } from '../../linux/handle.ts';
 import { watchStream } from '../../linux/readiness.ts';
 import { readAvailable, writeAvailable } from '../../linux/transfer.ts';
-import { KataError } from '../../wire/error.ts';
 import type { Logger } from '../log/logger.ts';
+import { CHUNK_BYTES, giveChunk, takeChunk } from './chunk.ts';
 import type { InputStream } from './input-stream.ts';
-import type { OutputStream } from './output-stream.ts';
+import { type Look, type OutputStream, readOrEnd } from './output-stream.ts';
 import type { StreamSockets } from './passfd.ts';
 
-/**
- * Most that a stream moves in its turn (bytes): the room that the host's end of a connection has. It is also the size that
- * pipes are given. Larger ones move no more a second, and a turn of this size takes milliseconds in an emulated guest.
- */
-const CHUNK_BYTES = 256 * 1024;
-/**
- * How long streams may move chunk after chunk before the event loop turns (ms). Turning after each costs a quarter of the
- * speed in an emulated guest; a call that waits for so much longer is none the worse.
- */
-const TURN_MS = 4;
 /** What the kernel's own choice of a pipe holds (pipe(7)), in bytes. */
 const DEFAULT_PIPE_BYTES = 64 * 1024;
-
-/** For bytes on their way from one call to the next; none stay in it beyond a turn. */
-const scratch = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 
 /** What is carried of a process. */
 export interface CarriedProcess {
@@ -75,103 +62,94 @@ function takesMore(socket: Socket): boolean {
   }
 }
 
-/** Sends all of it; resolves when the kernel has it. */
-function send(socket: Socket, bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.write(bytes, (error) => {
-      if (error) reject(KataError.from(error));
-      else resolve();
-    });
-  });
-}
-
-/** Sends what there is room for, and keeps the rest until there is. @returns what to wait for, if anything. */
-function sendOrKeep(socket: Socket, bytes: Uint8Array): Promise<void> | undefined {
-  const count = writeAvailable(descriptorOf(socket), bytes);
-  return count === bytes.length ? undefined : send(socket, Buffer.from(bytes.subarray(count)));
-}
-
-let turnEndsAt = 0;
-let turn: Promise<void> | undefined;
-
 /**
- * The next turn of the event loop, where the streams together have used this one up; undefined where they have not. It is
- * one for all of them: each moves a chunk in it at least, and together they take no longer than that and a turn.
+ * Sends the first `count` bytes of `chunk`. What finds no room is sent when there is some, and `chunk` is kept until then.
+ * @param done told when all of it is on its way, where it had to wait; with the error, where the connection is lost.
+ * @returns whether all of it is on its way; `chunk` is then given back.
  */
-function turnToWaitFor(): Promise<void> | undefined {
-  if (performance.now() < turnEndsAt) return undefined;
-  turn ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
-    turn = undefined;
-    turnEndsAt = performance.now() + TURN_MS;
+function send(socket: Socket, chunk: Buffer, count: number, done: (error?: Error | null) => void): boolean {
+  const sent = writeAvailable(descriptorOf(socket), count === chunk.length ? chunk : chunk.subarray(0, count));
+  if (sent === count) {
+    giveChunk(chunk);
+    return true;
+  }
+  socket.write(chunk.subarray(sent, count), (error) => {
+    giveChunk(chunk);
+    done(error);
   });
-  return turn;
+  return false;
 }
 
 async function carryOutput(output: OutputStream, socket: Socket, onLost: (error: unknown) => void): Promise<void> {
-  const gone = new AbortController();
-  const lose = (): void => gone.abort();
+  let isDone = false;
+  let cause: unknown;
+  // Ends the reading too, with an error.
+  const lose = (error?: unknown): void => {
+    if (isDone) return;
+    cause = error;
+    output.close();
+  };
   // The host sends nothing here, but only who reads sees it go. Half a close says that it sends nothing, and no more.
   socket.on('end', () => {
     if (!takesMore(socket)) lose();
   });
-  socket.on('close', lose);
+  socket.on('close', () => lose());
   output.closed.addEventListener('abort', () => void socket.destroy(), { once: true });
   socket.resume();
-  try {
-    for (;;) {
-      const take = (bytes: Uint8Array) => ({ count: bytes.length, sent: sendOrKeep(socket, bytes) });
-      const moved = await output.readThrough(scratch, take, gone.signal);
-      if (moved === undefined) break;
-      // A program that fills its pipe would fill a larger one: fewer switches between it and us.
-      if (moved.count === DEFAULT_PIPE_BYTES) output.grow(CHUNK_BYTES);
-      const wait = moved.sent ?? turnToWaitFor();
-      if (wait !== undefined) await wait;
+  const look = (fd: number): Look => {
+    const chunk = takeChunk();
+    const count = readOrEnd(fd, chunk);
+    if (count === undefined || count === 0) {
+      giveChunk(chunk);
+      return count === 0 ? 'end' : 'nothing';
     }
+    // A program that fills its pipe would fill a larger one: fewer switches between it and us.
+    if (count === DEFAULT_PIPE_BYTES) output.grow(CHUNK_BYTES);
+    return send(socket, chunk, count, (error) => (error ? lose(error) : goOn())) ? 'moved' : 'waiting';
+  };
+  const { ended, goOn } = output.handOver(look);
+  try {
+    await ended;
     socket.end();
   } catch (error) {
-    onLost(error);
+    onLost(cause ?? error);
     output.close();
   } finally {
+    isDone = true;
     socket.destroySoon();
   }
 }
 
 async function carryInput(socket: Socket, input: InputStream, ended: Promise<void>): Promise<void> {
   const over = new AbortController();
-  let wake = (): void => {};
-  const watch = watchStream(socket, () => wake());
-  watch.pause();
-  void ended.then(() => {
-    over.abort();
-    wake();
-  });
-  try {
-    while (!over.signal.aborted) {
-      const count = readAvailable(descriptorOf(socket), scratch);
-      if (count === 0) break;
-      if (count === undefined) {
-        await new Promise<void>((resolve) => {
-          wake = () => {
-            watch.pause();
-            resolve();
-          };
-          watch.resume();
-        });
-      } else {
-        const taken = input.writeAvailable(scratch.subarray(0, count));
-        if (taken < count) {
-          const rest = Buffer.from(scratch.subarray(taken, count));
-          input.grow(CHUNK_BYTES);
-          await input.write(rest, over.signal);
-        }
-        const wait = turnToWaitFor();
-        if (wait !== undefined) await wait;
-      }
+  const { promise, resolve: stop } = Promise.withResolvers<void>();
+  const move = (): void => {
+    const chunk = takeChunk();
+    let isKept = false;
+    try {
+      const count = readAvailable(descriptorOf(socket), chunk);
+      if (count === 0) stop();
+      if (count === undefined || count === 0) return;
+      const taken = input.writeAvailable(count === chunk.length ? chunk : chunk.subarray(0, count));
+      if (taken === count) return;
+      isKept = true;
+      watch.pause();
+      input.grow(CHUNK_BYTES);
+      const written = input.write(chunk.subarray(taken, count), over.signal);
+      const goOn = (): void => {
+        if (!over.signal.aborted) watch.resume();
+      };
+      void written.then(goOn, stop).finally(() => giveChunk(chunk));
+    } catch {
+      // The connection is lost, or the process takes no more: either way the input is at its end.
+      stop();
+    } finally {
+      if (!isKept) giveChunk(chunk);
     }
-  } catch {
-    // The connection is lost, or the process takes no more: either way the input is at its end.
-  } finally {
-    input.end();
-    watch.close();
-  }
+  };
+  const watch = watchStream(socket, move);
+  await Promise.race([promise, ended]);
+  over.abort();
+  input.end();
+  watch.close();
 }

@@ -35,10 +35,11 @@ export class InputStream {
   readonly #fd: number;
   readonly #socket: Socket;
   readonly #turns = new Mutex();
-  readonly #closed = Promise.withResolvers<never>();
   #state: State = { kind: 'open' };
   #lastByte: number | undefined;
   #endSent = false;
+  /** Of the write that is under way. */
+  #failWrite: (error: KataError) => void = () => {};
 
   /**
    * @param fd write end of a pipe, or a descriptor of a terminal's master that nothing else polls; owned by the stream
@@ -50,8 +51,6 @@ export class InputStream {
     this.#socket = adoptSocket(fd, { readable: false });
     // Each write is told its own error.
     this.#socket.on('error', () => {});
-    // Nobody may be writing when it is closed.
-    this.#closed.promise.catch(() => {});
   }
 
   /** Whether it takes no more bytes. */
@@ -107,7 +106,7 @@ export class InputStream {
     if (this.#state.kind === 'closed') return;
     this.#state = { kind: 'closed' };
     this.#socket.destroy();
-    this.#closed.reject(noWriter());
+    this.#failWrite(noWriter());
   }
 
   #wrote(lastByte: number | undefined): void {
@@ -120,12 +119,14 @@ export class InputStream {
     if (bytes.length === 0) return;
     this.#wrote(bytes.at(-1));
     const { promise: written, resolve, reject } = Promise.withResolvers<void>();
+    this.#failWrite = reject;
     // libuv tries the write at once, and polls only for what does not fit.
     this.#socket.write(bytes, (error) => {
       if (error) reject(KataError.from(error));
       else resolve();
     });
-    await Promise.race([written, this.#closed.promise]);
+    await written;
+    this.#failWrite = () => {};
   }
 
   /**

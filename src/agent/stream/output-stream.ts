@@ -1,8 +1,8 @@
 /** Standard output or error of a process, read when somebody asks for it. */
 import { Buffer } from 'node:buffer';
-import { readSync } from 'node:fs';
 import { bytesReadable, growPipe } from '../../linux/pipe.ts';
 import { type ReadinessWatch, watchReadable } from '../../linux/readiness.ts';
+import { readAvailable } from '../../linux/transfer.ts';
 import { hasErrno, KataError } from '../../wire/error.ts';
 import { cancelled, Mutex } from '../process/mutex.ts';
 
@@ -23,21 +23,44 @@ type State =
   /** Somebody was told of the end, or the container is gone. */
   | { readonly kind: 'over' };
 
-type Attempt = { readonly kind: 'data'; readonly data: Buffer } | { readonly kind: 'empty' } | { readonly kind: 'end' };
+/**
+ * What a reader found that has the stream for itself; see {@link OutputStream.handOver}.
+ * - `moved`: bytes, and they are on their way.
+ * - `nothing`: none for now.
+ * - `end`: the end.
+ * - `waiting`: bytes that must wait; it says itself when it can read on.
+ */
+export type Look = 'moved' | 'nothing' | 'end' | 'waiting';
+
+/** A stream that one reader has for itself. */
+export interface Handover {
+  /** Resolves at the end of the stream; rejects where it was closed, or where `look` threw. */
+  readonly ended: Promise<void>;
+  /** Reads on after `waiting`. */
+  readonly goOn: () => void;
+}
 
 /** A buffer for what is there now. */
 function bufferFor(fd: number, length: number): Buffer {
   return Buffer.allocUnsafeSlow(Math.min(length, MAX_READ_BYTES, Math.max(bytesReadable(fd), PROBE_BYTES)));
 }
 
-function tryRead(fd: number, buffer: Buffer): Attempt {
+/** Error of each read after the end. */
+function eof(): KataError {
+  return new KataError('ERR_INTERNAL', 'eof');
+}
+
+/**
+ * Reads what is there, from a pipe or the master of a terminal.
+ * @returns the number of bytes, 0 at the end; undefined where there is nothing yet.
+ * @throws KataError ERR_SYSCALL.
+ */
+export function readOrEnd(fd: number, buffer: Uint8Array): number | undefined {
   try {
-    const count = readSync(fd, buffer);
-    return count === 0 ? { kind: 'end' } : { kind: 'data', data: buffer.subarray(0, count) };
+    return readAvailable(fd, buffer);
   } catch (error) {
-    if (hasErrno(error, 'EAGAIN')) return { kind: 'empty' };
     // What the master of a terminal answers once nobody has the other side open.
-    if (hasErrno(error, 'EIO')) return { kind: 'end' };
+    if (hasErrno(error, 'EIO')) return 0;
     throw error;
   }
 }
@@ -86,19 +109,40 @@ export class OutputStream {
    * @returns 1 to `length` bytes; none at the end of the stream, once.
    * @throws KataError ERR_INTERNAL `eof` for each read after that; ERR_CANCELLED where the reader has gone.
    */
-  async read(length: number, signal: AbortSignal): Promise<Uint8Array> {
-    const allocate = (fd: number): Buffer => bufferFor(fd, length);
-    return (await this.#turns.run(() => this.#next(allocate, (data) => data, signal), signal)) ?? Buffer.alloc(0);
+  read(length: number, signal: AbortSignal): Promise<Uint8Array> {
+    return this.#turns.run(() => this.#next(length, signal), signal);
   }
 
   /**
-   * Reads as {@link read} does, through a buffer that others use as well.
-   * @param consume gets the bytes, and is done with them when it returns.
-   * @returns what `consume` returned; undefined at the end of the stream, once.
-   * @throws also what `consume` throws.
+   * Leaves all that is still to come to one reader, after those who read already.
+   * @param look reads once, at most, and says how that went. It is called when there may be something to read: once a
+   *   turn of the event loop, so that a busy stream leaves others their share.
    */
-  readThrough<T>(buffer: Buffer, consume: (bytes: Uint8Array) => T, signal: AbortSignal): Promise<T | undefined> {
-    return this.#turns.run(() => this.#next(() => buffer, consume, signal), signal);
+  handOver(look: (fd: number) => Look): Handover {
+    const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
+    let isWaiting = false;
+    const step = (): void => {
+      if (isWaiting && this.#state.kind === 'open') return;
+      try {
+        if (this.#takeNext(look) === 'waiting') isWaiting = true;
+        if (this.#state.kind === 'over') resolve();
+      } catch (error) {
+        reject(KataError.from(error));
+      }
+    };
+    const goOn = (): void => {
+      isWaiting = false;
+      if (this.#state.kind === 'open') this.#state.watch.resume();
+      // No event comes where the process has exited, and somebody who was left behind holds the empty pipe.
+      if (this.#exited) setImmediate(step);
+    };
+    const take = (): Promise<void> => {
+      this.#wake = step;
+      goOn();
+      step();
+      return ended;
+    };
+    return { ended: this.#turns.run(take), goOn };
   }
 
   /** Makes the pipe hold more, where its size is the kernel's choice; see growPipe(). */
@@ -118,8 +162,7 @@ export class OutputStream {
    */
   closeIfDrained(): void {
     if (this.#state.kind !== 'open' || !this.#exited || bytesReadable(this.#state.fd) > 0) return;
-    this.#state.watch.close();
-    this.#state = { kind: 'drained' };
+    this.#drain(this.#state.watch);
     this.#wake();
   }
 
@@ -136,30 +179,45 @@ export class OutputStream {
     this.#over.resolve();
   }
 
-  async #next<T>(
-    bufferOf: (fd: number) => Buffer,
-    consume: (bytes: Uint8Array) => T,
-    signal: AbortSignal,
-  ): Promise<T | undefined> {
+  async #next(length: number, signal: AbortSignal): Promise<Uint8Array> {
     for (;;) {
       if (signal.aborted) throw cancelled();
-      if (this.#state.kind === 'over') throw new KataError('ERR_INTERNAL', 'eof');
+      if (this.#state.kind === 'over') throw eof();
       if (this.#state.kind === 'drained') {
         this.#finish();
-        return undefined;
+        return Buffer.alloc(0);
       }
       const { fd, watch } = this.#state;
       // Looked at before the read: all that the process wrote before its exit is in the pipe by then.
       const exited = this.#exited;
-      const attempt = tryRead(fd, bufferOf(fd));
-      if (attempt.kind === 'data') return consume(attempt.data);
-      if (attempt.kind === 'end' || exited) {
-        watch.close();
-        this.#state = { kind: 'drained' };
-      } else {
-        await this.#change(watch, signal);
-      }
+      const buffer = bufferFor(fd, length);
+      const count = readOrEnd(fd, buffer);
+      if (count !== undefined && count > 0) return buffer.subarray(0, count);
+      if (count === 0 || exited) this.#drain(watch);
+      else await this.#change(watch, signal);
     }
+  }
+
+  /** Lets the one reader look once, and ends the stream where that was the end. */
+  #takeNext(look: (fd: number) => Look): Look {
+    if (this.#state.kind === 'over') throw eof();
+    if (this.#state.kind === 'open') {
+      const { fd, watch } = this.#state;
+      // Before the look, as in #next().
+      const exited = this.#exited;
+      const seen = look(fd);
+      if (seen === 'waiting') watch.pause();
+      else if (seen === 'moved' && exited) setImmediate(this.#wake);
+      if (seen !== 'end' && !(seen === 'nothing' && exited)) return seen;
+      this.#drain(watch);
+    }
+    this.#finish();
+    return 'end';
+  }
+
+  #drain(watch: ReadinessWatch): void {
+    watch.close();
+    this.#state = { kind: 'drained' };
   }
 
   /** Waits until there is something to read, the process has exited, the stream is closed, or the reader has gone. */

@@ -1,8 +1,9 @@
 import { closeSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { OutputStream } from '../../../../src/agent/stream/output-stream.ts';
+import { type Look, OutputStream, readOrEnd } from '../../../../src/agent/stream/output-stream.ts';
 import { O_CLOEXEC, pipe2 } from '../../../../src/linux/pipe.ts';
+import { KataError } from '../../../../src/wire/error.ts';
 
 /** Long enough for a read that would wrongly end to do so (ms). */
 const A_WHILE_MS = 30;
@@ -100,26 +101,76 @@ describe('OutputStream', () => {
     expect(await next).toBe('all of it');
   });
 
-  it('reads through a buffer of the reader, whose bytes are seen in time and in turn', async () => {
-    const buffer = Buffer.alloc(4);
-    const texts: string[] = [];
-    const take = (bytes: Uint8Array) => texts.push(Buffer.from(bytes).toString());
-    const both = Promise.all([stream.readThrough(buffer, take, never), stream.readThrough(buffer, take, never)]);
-    write('shared');
-    expect(await both).toEqual([1, 2]);
-    expect(texts).toEqual(['shar', 'ed']);
-    closeWriter();
-    expect(await stream.readThrough(buffer, take, never)).toBeUndefined();
-    await expect(stream.readThrough(buffer, take, never)).rejects.toMatchObject(EOF);
-  });
+  describe('handed over', () => {
+    /** Looks as a reader does that takes four bytes at a time. */
+    function looker(texts: string[], wait = false) {
+      const buffer = Buffer.alloc(4);
+      return (fd: number): Look => {
+        const count = readOrEnd(fd, buffer);
+        if (count === undefined) return 'nothing';
+        if (count === 0) return 'end';
+        texts.push(buffer.toString('latin1', 0, count));
+        return wait ? 'waiting' : 'moved';
+      };
+    }
 
-  it('passes on what a reader throws, and goes on with the next', async () => {
-    write('ab');
-    const fail = (): never => {
-      throw new Error('no room');
-    };
-    await expect(stream.readThrough(Buffer.alloc(1), fail, never)).rejects.toThrow('no room');
-    expect(await read()).toBe('b');
+    it('gives everything to one reader, after those who read already', async () => {
+      const texts: string[] = [];
+      const before = read(2);
+      const { ended } = stream.handOver(looker(texts));
+      const after = expect(read()).rejects.toMatchObject(EOF);
+      await sleep(A_WHILE_MS);
+      write('to share');
+      expect(await before).toBe('to');
+      await sleep(A_WHILE_MS);
+      write('!');
+      closeWriter();
+      await ended;
+      expect(texts).toEqual([' sha', 're', '!']);
+      await after;
+    });
+
+    it('looks again only when the reader says so', async () => {
+      const texts: string[] = [];
+      const { ended, goOn } = stream.handOver(looker(texts, true));
+      write('in parts');
+      await sleep(A_WHILE_MS);
+      expect(texts).toEqual(['in p']);
+      stream.processExited();
+      await sleep(A_WHILE_MS);
+      expect(texts).toEqual(['in p']);
+      goOn();
+      await sleep(A_WHILE_MS);
+      expect(texts).toEqual(['in p', 'arts']);
+      goOn();
+      await ended;
+    });
+
+    it.each(['before', 'after'])('ends at the exit though somebody holds the pipe, where it came %s', async (when) => {
+      const texts: string[] = [];
+      if (when === 'before') stream.processExited();
+      write('all of it');
+      const { ended } = stream.handOver(looker(texts));
+      await sleep(A_WHILE_MS);
+      if (when === 'after') stream.processExited();
+      await ended;
+      expect(texts.join('')).toBe('all of it');
+      expect(stream.isOver).toBe(true);
+    });
+
+    it('fails where it is closed', async () => {
+      const { ended } = stream.handOver(() => 'nothing');
+      await sleep(A_WHILE_MS);
+      stream.close();
+      await expect(ended).rejects.toMatchObject(EOF);
+    });
+
+    it('fails as its reader does', async () => {
+      const { ended } = stream.handOver(() => {
+        throw new KataError('ERR_SYSCALL', 'no room');
+      });
+      await expect(ended).rejects.toThrow('no room');
+    });
   });
 
   it('tells when it is closed before its end', () => {
