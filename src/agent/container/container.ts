@@ -53,6 +53,8 @@ export interface ContainerPlan {
   /** Whether its first process has a terminal. */
   readonly terminal: boolean;
   readonly ports: StreamPorts;
+  /** Whether what the kernel kills in it for want of memory is told of: not for the one that only holds the sandbox. */
+  readonly reportsOom: boolean;
   /** What processes that join it get where their request does not say. */
   readonly exec: ExecDefaults;
   /** Why only the runtime can start processes in it; undefined where a thread can. */
@@ -140,7 +142,7 @@ export class Container {
       if (this.#state.kind !== 'created') throw unknownContainer(this.id);
       const { init } = this.#state;
       if (!init.running) throw this.#refusal('has ended before it was started');
-      this.#oom.start();
+      if (this.#plan.reportsOom) this.#oom.start();
       await crunStart(this.#runtime.reaper, this.id, this.#plan.program);
       this.#state = { kind: 'started', init };
       if (this.#plan.runtimeOnly === undefined) this.#runtime.exec.prewarm(this.#plan.exec);

@@ -18,6 +18,8 @@ const SELINUX_IS_ON = '/sys/fs/selinux/enforce';
 
 /** What the sandbox has for its containers. */
 export interface SandboxParts {
+  /** Name of the sandbox, which is also the one of its own container; undefined where there is no sandbox. */
+  readonly sandboxId: string | undefined;
   readonly shared: SharedNamespaces;
   readonly guestHooks: GuestHooks;
   /** Those with whom the container will share its pid namespace. */
@@ -63,6 +65,7 @@ export function planContainer(request: grpc.CreateContainerRequest, sandbox: San
     program: oci.Process.Args[0] ?? '',
     terminal: oci.Process.Terminal,
     ports: request,
+    reportsOom: id !== sandbox.sandboxId,
     exec,
     runtimeOnly: runtimeOnlyReason(oci, exec, selinux),
     pidScope: sandbox.pidScope,

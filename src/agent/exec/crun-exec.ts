@@ -30,6 +30,8 @@ const PF_FORKNOEXEC = 0x40;
 /** Index of the flags among what follows the name in /proc/<pid>/stat; proc_pid_stat(5), field 9. */
 const STAT_FLAGS = 6;
 
+const HOME_PREFIX = 'HOME=';
+
 /** A user in numbers. */
 interface NumericUser {
   readonly uid: number;
@@ -37,10 +39,15 @@ interface NumericUser {
   readonly groups: readonly number[];
 }
 
+/** A user, as the container's files have it. */
+interface KnownUser extends NumericUser {
+  readonly home: string;
+}
+
 /** Knows the users of containers. */
 export interface ContainerUsers {
   /** @throws KataError ERR_EXEC of phase `user` for a name that the container does not have. */
-  resolve(target: ExecTarget, user: ExecUser): Promise<NumericUser>;
+  resolve(target: ExecTarget, user: ExecUser): Promise<KnownUser>;
 }
 
 /** Files of one start, in the container's bundle. */
@@ -52,8 +59,8 @@ interface StartFiles {
   readonly state: string;
 }
 
-function processJson(plan: ExecPlan, { uid, gid, groups }: NumericUser): string {
-  const { terminal, args, env, cwd, noNewPrivileges, oomScoreAdj, umask } = plan;
+function processJson(plan: ExecPlan, { uid, gid, groups }: NumericUser, env: readonly string[]): string {
+  const { terminal, args, cwd, noNewPrivileges, oomScoreAdj, umask } = plan;
   const { bounding, effective, inheritable, permitted, ambient } = plan.capabilities;
   return toJson({
     terminal: terminal !== undefined,
@@ -121,7 +128,7 @@ export class CrunExec implements ExecStarter {
 
   async start(request: ExecRequest): Promise<StartedExec> {
     const { target, plan, stdio } = request;
-    const user = plan.user.kind === 'numbers' ? plan.user : await this.#users.resolve(target, plan.user);
+    const { user, env } = await this.#completed(target, plan);
     if (user.uid !== 0) for (const fd of stdio ?? []) fchownSync(fd, user.uid, KEEP_GROUP);
     this.#starts += 1;
     const base = `${target.bundle}/exec-${this.#starts}`;
@@ -129,11 +136,31 @@ export class CrunExec implements ExecStarter {
     const terminal = plan.terminal === undefined ? undefined : await ConsoleSocket.listen();
     try {
       if (terminal !== undefined) stateForUser(target, user.uid, files.state);
-      writeFileSync(files.process, processJson(plan, user), { mode: PRIVATE_MODE });
+      writeFileSync(files.process, processJson(plan, user, env), { mode: PRIVATE_MODE });
       return await this.#run(request, files, terminal);
     } finally {
       terminal?.close();
       for (const file of Object.values(files)) rmSync(file, { force: true, recursive: true });
+    }
+  }
+
+  /**
+   * The user in numbers, and the environment with a HOME. crun would look for one that is missing, in a file which the
+   * container may have made a pipe, and wait there.
+   */
+  async #completed(
+    target: ExecTarget,
+    { user, env }: ExecPlan,
+  ): Promise<{ user: NumericUser; env: readonly string[] }> {
+    const hasHome = env.some((entry) => entry.startsWith(HOME_PREFIX));
+    if (hasHome && user.kind === 'numbers') return { user, env };
+    try {
+      const known = await this.#users.resolve(target, user);
+      return { user: known, env: hasHome ? env : [...env, `${HOME_PREFIX}${known.home}`] };
+    } catch (error) {
+      // Nobody is free to look: crun then looks for the HOME after all, and is given up where that takes too long.
+      if (user.kind === 'numbers' && KataError.from(error).code === 'ERR_RESOURCE_EXHAUSTED') return { user, env };
+      throw error;
     }
   }
 

@@ -72,10 +72,10 @@ export function planExec(
   defaults: ExecDefaults,
 ): PlannedExec {
   if (!process) throw badField('process', null, 'is missing');
-  if (process.Args.length === 0 || process.Args[0] === '')
-    throw badField('Process.Args', process.Args, 'names no program');
+  const [program = ''] = process.Args;
+  if (program === '') throw badField('Process.Args', process.Args, 'names no program');
   const warnings: string[] = [];
-  const environment = cleanEnvironment(process.Env);
+  const environment = cleanEnvironment(process.Env, program);
   warnings.push(...environment.warnings);
   const { Capabilities: capabilities, Rlimits: rlimits } = process;
   const plan: ExecPlan = {

@@ -32,7 +32,7 @@ export interface TerminalSize {
 /** A process to be, complete: nothing is inherited from the agent. */
 export interface ExecPlan {
   readonly args: readonly string[];
-  /** `NAME=value`, each name once. HOME is added by the starter where it is absent. */
+  /** `NAME=value`, each name once, with a PATH where the program has no slash. HOME is added by the starter where it is absent. */
   readonly env: readonly string[];
   /** Absolute, in the container. */
   readonly cwd: string;

@@ -78,6 +78,7 @@ export class Sandbox {
     }
     const pid = request.sandbox_pidns ? this.#sharedPidNamespace() : undefined;
     const plan = planContainer(request, {
+      sandboxId: this.#state.kind === 'created' ? this.#state.id : undefined,
       shared: { ...this.#namespaces(), pid },
       pidScope: (pid === undefined ? undefined : this.#pidHolder?.scope) ?? { reason: undefined },
       guestHooks: this.#state.kind === 'created' ? this.#state.hooks : NO_GUEST_HOOKS,

@@ -55,6 +55,20 @@ describeBothWays('oom', (guest, way) => {
     });
   });
 
+  it('tells nothing of the container that only holds the sandbox', async () => {
+    const { agent } = guest().sandbox.calls;
+    // A shim's first container has the name of the sandbox.
+    const holder = await createLimited(guest().sandbox.id, GREEDY);
+    await agent.StartContainer(holder);
+    expect((await agent.WaitProcess(holder)).status).toBe(137);
+    await agent.RemoveContainer(holder);
+    const other = await createLimited('after-holder', GREEDY);
+    await agent.StartContainer(other);
+    expect((await agent.WaitProcess(other)).status).toBe(137);
+    await agent.RemoveContainer(other);
+    expect(events.splice(0)).toEqual(['oom of after-holder']);
+  });
+
   it('kills the exec that is greedy, and nothing beside it', async () => {
     const { agent } = guest().sandbox.calls;
     const host = await createLimited('greedy-exec', ['sleep', '1000']);

@@ -88,7 +88,7 @@ export function consoleSize(given: grpc.Process): TerminalSize {
  */
 export function convertProcess(given: grpc.Process, selinux: boolean, warn: (warning: string) => void): JsonObject {
   if (given.Args.length === 0) throw badField('Process.Args', given.Args, 'names no program');
-  const environment = cleanEnvironment(given.Env);
+  const environment = cleanEnvironment(given.Env, given.Args[0] ?? '');
   for (const warning of environment.warnings) warn(warning);
   const { rows, columns } = consoleSize(given);
   return {

@@ -8,8 +8,6 @@ import { execError } from '../exec-error.ts';
 
 const DIRECTORY_FLAGS = O_PATH | constants.O_DIRECTORY | O_CLOEXEC;
 
-/** Where programs are looked for when the environment has no PATH: what container engines set. */
-const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const PATH_PREFIX = 'PATH=';
 
 /** What tells that a program is not in a directory of PATH, rather than that it cannot be executed; execvp(3). */
@@ -62,9 +60,9 @@ export function findInContainer(name: string, env: readonly string[], cwd: numbe
     if (errno !== undefined) throw execError('exec', name, errno);
     return name;
   }
-  const path = env.find((entry) => entry.startsWith(PATH_PREFIX))?.slice(PATH_PREFIX.length) ?? DEFAULT_PATH;
+  const path = env.find((entry) => entry.startsWith(PATH_PREFIX))?.slice(PATH_PREFIX.length);
   let reason = 'ENOENT';
-  for (const directory of path.split(':')) {
+  for (const directory of path?.split(':') ?? []) {
     // An empty part is the working directory.
     const file = directory === '' ? `./${name}` : `${directory}/${name}`;
     const errno = obstacle(cwd, file);

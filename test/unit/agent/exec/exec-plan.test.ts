@@ -37,7 +37,7 @@ describe('planExec', () => {
     expect(plan({ Args: ['ls', '-l'], Env: ['A=1', 'B', 'A=2'] })).toEqual({
       plan: {
         args: ['ls', '-l'],
-        env: ['A=2'],
+        env: ['A=2', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
         cwd: '/',
         user: { kind: 'numbers', uid: 0, gid: 0, groups: [] },
         capabilities: {

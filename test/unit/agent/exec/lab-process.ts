@@ -1,5 +1,6 @@
 /** Runs a piece of TypeScript beside a container, in a process of its own. */
 import { spawnSync } from 'node:child_process';
+import { removeCgroups } from '../remove-cgroups.ts';
 
 const HERE = new URL('./container-lab.ts', import.meta.url).href;
 const REPO = new URL('../../../../', import.meta.url).href;
@@ -37,6 +38,10 @@ export function besideContainer<T>(body: string): T {
   const node = [process.execPath, '--no-warnings', '--input-type=module-typescript', '-e', source];
   const options = { encoding: 'utf8', timeout: LIMIT_MS } as const;
   const result = spawnSync('unshare', ['-m', 'sh', '-ec', PREPARE, 'sh', ...node], options);
-  if (result.status !== 0) throw new Error(`status ${result.status}, signal ${result.signal}: ${result.stderr}`);
+  if (result.status !== 0) {
+    // It may have been ended for its time, with the container there.
+    removeCgroups(`lab-${result.pid}`);
+    throw new Error(`status ${result.status}, signal ${result.signal}: ${result.stderr}`);
+  }
   return JSON.parse(result.stdout);
 }

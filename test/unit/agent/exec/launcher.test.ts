@@ -52,6 +52,8 @@ describe('a process', () => {
       await lab.launcher.prewarm(request.plan);
       const { pid, ended } = await lab.launcher.start(request);
       const read = (file) => fs.readFileSync('/proc/' + pid + '/' + file, 'utf8');
+      // The kernel lets its parent go on before it has the new environment in place.
+      while (read('environ') === '') await sleep(1);
       const [, , group, session, tty] = read('stat').split(') ')[1].split(' ');
       const result = {
         leads: String(Number(group) === pid && Number(session) === pid && Number(tty) === 0),
@@ -183,6 +185,17 @@ describe('the files of users', () => {
       looked: `the user "web" ${text}`,
       home: 'PATH=/bin\nHOME=/\n',
     });
+  });
+
+  it('are no matter of the runtime: a pipe there does not hold it up, and its processes have a home', () => {
+    const homes = besideContainer<readonly string[]>(`
+      const home = async () => (await lab.run(lab.crun, ['sh', '-c', 'echo $HOME'])).out.trim();
+      const passwd = lab.rootfs + '/etc/passwd';
+      const known = await home();
+      fs.rmSync(passwd);
+      spawnSync('mkfifo', [passwd]);
+      return [known, await home()];`);
+    expect(homes).toEqual(['/secret', '/']);
   });
 
   it('are read for the runtime too', () => {

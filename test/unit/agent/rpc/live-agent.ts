@@ -1,7 +1,7 @@
 /** An agent on this machine, with real containers, in a mount namespace of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { grpc } from '../../../../src/wire/generated/proto.js';
 import { AgentClient } from '../../../../src/wire/ttrpc/agent-client.ts';
 import { TtrpcClient } from '../../../../src/wire/ttrpc/client.ts';
+import { guardAgent } from '../remove-cgroups.ts';
 
 const MAIN = new URL('../../../../src/agent/main.ts', import.meta.url).pathname;
 const BUSYBOX = '/bin/busybox';
@@ -91,14 +92,16 @@ export class LiveAgent {
   readonly child: ChildProcess;
   readonly rootfs: string;
   readonly #base: string;
+  readonly #clean: () => Promise<void>;
   #execs = 0;
   #log = '';
 
-  private constructor(base: string, child: ChildProcess, client: AgentClient) {
+  private constructor(base: string, child: ChildProcess, client: AgentClient, clean: () => Promise<void>) {
     child.stdout?.on('data', (chunk: Buffer) => {
       this.#log += chunk.toString();
     });
     this.#base = base;
+    this.#clean = clean;
     this.rootfs = join(base, 'rootfs');
     this.child = child;
     this.client = client;
@@ -120,7 +123,8 @@ export class LiveAgent {
       env: { ...process.env, KATA_AGENT_SERVER_ADDR: `unix://${socket}` },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    return new LiveAgent(base, child, new AgentClient(new TtrpcClient(await connectTo(socket))));
+    const clean = guardAgent(child.pid ?? 0, `unit-${process.pid}-`, base);
+    return new LiveAgent(base, child, new AgentClient(new TtrpcClient(await connectTo(socket))), clean);
   }
 
   /** Another connection to the same agent. */
@@ -233,6 +237,6 @@ export class LiveAgent {
       this.child.kill('SIGKILL');
       await once(this.child, 'exit');
     }
-    rmSync(this.#base, { recursive: true, force: true });
+    await this.#clean();
   }
 }

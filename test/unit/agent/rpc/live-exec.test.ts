@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Long from 'long';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -94,6 +95,22 @@ describe.each(['launcher', 'runtime'])('exec by the %s', (by) => {
         .filter((line) => !/^(SHLVL|PWD|_|OLDPWD)=/.test(line))
         .toSorted(),
     ).toEqual(['A=c', 'HOME=/h', 'PATH=/bin']);
+  });
+
+  it('finds a program without a PATH of the request', async () => {
+    const { out } = await sh('echo $PATH; echo $HOME', { process: { Env: [] } });
+    expect(out.toString()).toBe('/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n/root\n');
+  });
+
+  it('is not held up by a pipe in the place of the container’s passwd', async () => {
+    const passwd = `${live.rootfs}/etc/passwd`;
+    renameSync(passwd, `${passwd}.kept`);
+    execFileSync('mkfifo', [passwd]);
+    try {
+      expect((await sh('echo $HOME')).out.toString()).toBe('/\n');
+    } finally {
+      renameSync(`${passwd}.kept`, passwd);
+    }
   });
 
   it('is in the container’s cgroup and namespaces', async () => {

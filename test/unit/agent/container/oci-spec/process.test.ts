@@ -24,7 +24,7 @@ describe('convertProcess', () => {
       terminal: false,
       user: { uid: 1000, gid: 100, additionalGids: [5, 6], umask: 0o022 },
       args: ['sleep', '1'],
-      env: ['A=1'],
+      env: ['A=1', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
       cwd: '/work',
       capabilities: { bounding: ['CAP_KILL'], effective: ['CAP_KILL'], inheritable: [], permitted: [], ambient: [] },
       rlimits: [{ type: 'RLIMIT_NOFILE', hard: 2n ** 64n - 1n, soft: 1024n }],
