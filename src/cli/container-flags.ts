@@ -5,7 +5,7 @@ import type { ContainerOptions, SandboxOptions } from '../host/sandbox-options.t
 import type { Volume } from '../host/share.ts';
 import { localSize } from './local-terminal.ts';
 import { BUILT_IN_IMAGE, rootOf } from './root-option.ts';
-import { parseCount, parseEnv, parseVolume } from './values.ts';
+import { parseCount, parseEnv, parseKernelParameter, parseVolume } from './values.ts';
 
 /** What describes a container. */
 export interface ContainerFlags {
@@ -26,6 +26,7 @@ export interface MachineFlags {
   readonly cpus?: number;
   readonly memory?: number;
   readonly bootTimeout?: number;
+  readonly kernelParameter: readonly string[];
   readonly verbose?: true;
 }
 
@@ -55,6 +56,12 @@ export function addContainerFlags(command: Command): Command {
     .option('--hostname <name>', "the container's host name (the sandbox's name)")
     .option('-v, --volume <src:dst[:ro]>', 'a file or directory of this machine; may be repeated', parseVolume, [])
     .option('--boot-timeout <s>', 'seconds that the machine may take to come up (90)', parseCount)
+    .option(
+      '--kernel-parameter <key[=value]>',
+      "a word for the end of the machine's kernel command line, such as agent.log=debug; may be repeated",
+      parseKernelParameter,
+      [],
+    )
     .option('--verbose', 'show phases with their times, and the console of the machine')
     .passThroughOptions();
 }
@@ -80,11 +87,12 @@ export async function containerOptions(command: readonly string[], flags: Contai
   };
 }
 
-/** The size of the machine that flags describe. */
+/** The machine that flags describe. */
 export function machineOptions(
   flags: MachineFlags,
-): Pick<SandboxOptions, 'hostname' | 'cpus' | 'memoryMiB' | 'bootTimeoutMs'> {
+): Pick<SandboxOptions, 'hostname' | 'cpus' | 'memoryMiB' | 'bootTimeoutMs' | 'kernelParameters'> {
   return {
+    kernelParameters: flags.kernelParameter,
     ...(flags.hostname === undefined ? {} : { hostname: flags.hostname }),
     ...(flags.cpus === undefined ? {} : { cpus: flags.cpus }),
     ...(flags.memory === undefined ? {} : { memoryMiB: flags.memory }),

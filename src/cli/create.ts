@@ -58,8 +58,15 @@ async function create(words: readonly string[], flags: CreateFlags, signal: Abor
   return `${id}/${await launchKeeper(request, say, signal)}`;
 }
 
-function refuseMachineFlags({ name, hostname, cpus, memory, bootTimeout }: CreateFlags): void {
-  const given = Object.entries({ name, hostname, cpus, memory, 'boot-timeout': bootTimeout });
+function refuseMachineFlags({ name, hostname, cpus, memory, bootTimeout, kernelParameter }: CreateFlags): void {
+  const given = Object.entries({
+    name,
+    hostname,
+    cpus,
+    memory,
+    'boot-timeout': bootTimeout,
+    'kernel-parameter': kernelParameter[0],
+  });
   const [flag] = given.find(([, value]) => value !== undefined) ?? [];
   if (flag === undefined) return;
   throw new KataError('ERR_INVALID_ARGUMENT', `--${flag} describes a new sandbox, and --sandbox names one that runs`);

@@ -30,6 +30,15 @@ export function parseVolume(text: string, before: readonly Volume[]): Volume[] {
   return [...before, { source, destination, readOnly: mode === 'ro' }];
 }
 
+/** `KEY` or `KEY=VALUE`, appended to the words before it. */
+export function parseKernelParameter(text: string, before: readonly string[]): string[] {
+  // The kernel cuts at white space, takes quotes for its own, and gives what follows a `--` to the first process.
+  if (!/^[A-Za-z0-9_][\w.-]*(=[!#-~]*)?$/.test(text)) {
+    throw new InvalidArgumentError('It must be KEY or KEY=VALUE, without white space and quotation marks.');
+  }
+  return [...before, text];
+}
+
 /** `NAME=value`, or `NAME` for the value that we have ourselves; appended to the entries before it. */
 export function parseEnv(text: string, before: readonly string[]): string[] {
   const name = text.split('=', 1)[0] ?? '';

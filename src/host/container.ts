@@ -1,9 +1,10 @@
 /** A container of a running sandbox. */
 import { randomBytes } from 'node:crypto';
 import { KataError } from '../wire/error.ts';
+import type { grpc } from '../wire/generated/proto.js';
 import { CALL_TIMEOUT_MS } from './agent-connection.ts';
 import { terminalFields } from './oci-spec/terminal.ts';
-import type { ResolvedUser } from './oci-spec/user.ts';
+import { parseId, type ResolvedUser } from './oci-spec/user.ts';
 import { type ExecOptions, GuestProcess, type ProcessHost } from './process.ts';
 import type { ProcessStreams } from './process-streams.ts';
 import { mergeEnv } from './sandbox-options.ts';
@@ -68,24 +69,27 @@ export class Container {
     const { calls, vsock } = this.#host;
     const identity = { containerId: this.id, execId: `exec-${randomBytes(8).toString('hex')}` };
     const { terminal } = options;
+    const names = options.user === undefined ? undefined : stringUser(options.user);
     const process = {
       Args: [...options.command],
       Env: mergeEnv(env, options.env ?? []),
       Cwd: options.cwd ?? cwd,
-      // Numbers for agents that know nothing of names.
-      User: { UID: user.uid, GID: user.gid, AdditionalGids: [...user.additionalGids] },
+      // For agents that know nothing of names.
+      User: numbersOf(names) ?? { UID: user.uid, GID: user.gid, AdditionalGids: [...user.additionalGids] },
       ...terminalFields(terminal),
     };
-    const names = options.user === undefined ? {} : { string_user: stringUser(options.user) };
     const streams = await openStreams({ calls, vsock, identity, terminal: terminal !== undefined }, options.streams);
     const ids = { container_id: identity.containerId, exec_id: identity.execId };
+    const request = { ...ids, ...(names === undefined ? {} : { string_user: names }), process, ...streams.ports };
     try {
-      await calls.agent.ExecProcess({ ...ids, ...names, process, ...streams.ports }, { timeoutMs: CALL_TIMEOUT_MS });
+      await calls.agent.ExecProcess(request, { timeoutMs: CALL_TIMEOUT_MS });
     } catch (error) {
       streams.drop();
       throw error;
     }
-    return new GuestProcess(identity, terminal !== undefined, streams, this.#host);
+    const started = new GuestProcess(identity, terminal !== undefined, streams, this.#host);
+    if (terminal !== undefined) await started.repeatSize(terminal);
+    return started;
   }
 
   /** Sends a signal to the container's first process; SIGKILL goes to all of the container. */
@@ -117,8 +121,21 @@ export class Container {
   }
 }
 
+/** A user and a group, each by name or number; an empty group is the user's own. */
+interface Names {
+  readonly uid: string;
+  readonly gid: string;
+}
+
+/** The same in numbers; undefined where only the container's files have them. */
+function numbersOf(names: Names | undefined): grpc.IUser | undefined {
+  const uid = parseId(names?.uid);
+  const gid = names?.gid === '' ? 0 : parseId(names?.gid);
+  return uid === undefined || gid === undefined ? undefined : { UID: uid, GID: gid };
+}
+
 /** `USER[:GROUP]` as the agent takes it, which looks the names up in the container. */
-function stringUser(text: string): { readonly uid: string; readonly gid: string } {
+function stringUser(text: string): Names {
   const [uid = '', ...group] = text.split(':');
   if (uid === '' || group.length > 1) {
     throw new KataError('ERR_INVALID_ARGUMENT', `user ${JSON.stringify(text)} is not USER[:GROUP]`);

@@ -113,6 +113,14 @@ export class GuestProcess {
     await this.#host.calls.agent.TtyWinResize(request, { timeoutMs: CALL_TIMEOUT_MS });
   }
 
+  /**
+   * Says the size of its terminal once more, as Kata's shim does: the request has it, but not every agent looks there. To
+   * those that do it is no change. Never throws: the process may have ended.
+   */
+  async repeatSize(size: TerminalSize): Promise<void> {
+    await this.resize(size).catch(() => {});
+  }
+
   /** Gives it the end of its input; it is there already where that was done, or where it has ended. */
   async closeInput(): Promise<void> {
     await this.#streams.closeInput();

@@ -152,7 +152,9 @@ export class Sandbox {
       return share.remove(id);
     };
     recordContainer(directory, { id, defaults, terminal });
-    return new Container({ id, defaults, terminal }, streams, { calls, vsock, timeline, release });
+    const container = new Container({ id, defaults, terminal }, streams, { calls, vsock, timeline, release });
+    if (options.terminal !== undefined) await container.init.repeatSize(options.terminal);
+    return container;
   }
 
   /**

@@ -71,7 +71,8 @@ async function outputHas(run: CliRun, text: string): Promise<void> {
 
 describe('a sandbox that outlives its maker', () => {
   beforeAll(async () => {
-    const made = await cli('create', '--name', ID, '-i', '--', 'sh', '-c', ECHO);
+    const parameters = ['--kernel-parameter', 'agent.log=debug', '--kernel-parameter', 'of_ours'];
+    const made = await cli('create', '--name', ID, ...parameters, '-i', '--', 'sh', '-c', ECHO);
     expect([made.code, made.stdout.toString(), made.stderr]).toEqual([0, `${ID}/${ID}-1\n`, '']);
   });
   afterAll(async () => {
@@ -127,6 +128,10 @@ describe('a sandbox that outlives its maker', () => {
     });
   });
 
+  it('has the kernel parameters that it was given, behind ours', async () => {
+    expect(await out('exec', ID, 'cat', '/proc/cmdline')).toMatch(/^console=ttyS0 .* agent\.log=debug of_ours\n$/);
+  });
+
   it('gives a command our input with -i, and the end of it without', async () => {
     const run = startWithInput('exec', '-i', ID, 'wc', '-c');
     run.child.stdin?.end(Buffer.alloc(1 << 20));
@@ -154,6 +159,10 @@ describe('a sandbox that outlives its maker', () => {
       [['exec', `${ID}/other`, 'true'], `sandbox ${ID} has no container other`],
       [['logs', `${ID}/other`], `sandbox ${ID} has no container other`],
       [['exec', '-it', ID, 'true'], 'the input device is not a TTY'],
+      [
+        ['create', '--sandbox', ID, '--kernel-parameter', 'late', '--', 'true'],
+        '--kernel-parameter describes a new sandbox, and --sandbox names one that runs',
+      ],
     ] as const) {
       const { code, stderr } = await cli(...args);
       expect([code, stderr]).toEqual([125, `kata-sandbox: ${reason}\n`]);

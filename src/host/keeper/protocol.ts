@@ -19,7 +19,9 @@ export interface ContainerRequest {
 
 /** A sandbox to make, with its first container. */
 export interface SandboxRequest {
-  readonly sandbox: Pick<SandboxOptions, 'hostname' | 'cpus' | 'memoryMiB' | 'bootTimeoutMs'> & { readonly id: string };
+  readonly sandbox: Pick<SandboxOptions, 'hostname' | 'cpus' | 'memoryMiB' | 'bootTimeoutMs' | 'kernelParameters'> & {
+    readonly id: string;
+  };
   readonly container: ContainerRequest;
 }
 
@@ -103,6 +105,7 @@ export const sandboxRequest: Decoder<SandboxRequest> = object({
     cpus: optional(number),
     memoryMiB: optional(number),
     bootTimeoutMs: optional(number),
+    kernelParameters: optional(strings),
   }),
   container: containerRequest,
 });

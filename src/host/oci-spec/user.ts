@@ -24,7 +24,7 @@ interface Group {
 }
 
 /** An id in decimal, or undefined where the text is something else. */
-function parseId(text: string | undefined): number | undefined {
+export function parseId(text: string | undefined): number | undefined {
   if (text === undefined || !/^\d{1,10}$/.test(text)) return undefined;
   const id = Number(text);
   return id <= MAX_ID ? id : undefined;

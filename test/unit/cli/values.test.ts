@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseCount, parseEnv, parseSignal, parseVolume } from '../../../src/cli/values.ts';
+import { parseCount, parseEnv, parseKernelParameter, parseSignal, parseVolume } from '../../../src/cli/values.ts';
 
 describe('parseCount()', () => {
   it('takes whole numbers from 1', () => {
@@ -19,6 +19,17 @@ describe('parseVolume()', () => {
 
   it.each(['', '/a', ':/b', '/a:', '/a:b', '/a:/b:rx', '/a:/b:ro:x'])('refuses %j', (text) => {
     expect(() => parseVolume(text, [])).toThrow();
+  });
+});
+
+describe('parseKernelParameter()', () => {
+  it('takes words with and without a value, and keeps those before', () => {
+    expect(parseKernelParameter('agent.exec_launcher=off', ['quiet'])).toEqual(['quiet', 'agent.exec_launcher=off']);
+    for (const text of ['debug', 'A_b-c.d=', 'x=1,2:3=4']) expect(parseKernelParameter(text, [])).toEqual([text]);
+  });
+
+  it.each(['', '=1', '--', '-x', 'a b', 'a=b c', 'a="b"', 'a=b\n', 'a=ä'])('refuses %j', (text) => {
+    expect(() => parseKernelParameter(text, [])).toThrow('It must be KEY or KEY=VALUE');
   });
 });
 

@@ -60,13 +60,34 @@ describe('Container.exec()', () => {
         Cwd: '/',
         Terminal: true,
         ConsoleSize: { Height: 24, Width: 80 },
+        User: { UID: 5, GID: 6 },
       },
       stdin_port: 101,
       stdout_port: 102,
       stderr_port: 0,
     });
     expect([process.streamKind, process.terminal]).toEqual(['passfd', true]);
+    // For agents that do not look into the request.
+    const size = { container_id: 'c1', exec_id: process.execId, row: 24, column: 80 };
+    expect(agent.calls.slice(1)).toEqual([['TtyWinResize', size]]);
     process.drop();
+  });
+
+  it.each([
+    ['1:2', { UID: 1, GID: 2 }],
+    ['1000', { UID: 1000, GID: 0 }],
+    ['1:staff', { UID: 5, GID: 6, AdditionalGids: [7] }],
+    ['4294967295', { UID: 5, GID: 6, AdditionalGids: [7] }],
+  ])('gives the user %s in numbers too, where these are known here', async (user, User) => {
+    const { agent, container } = containerOf();
+    await container.exec({ command: ['id'], user });
+    expect(agent.calls[0]?.[1]).toMatchObject({ process: { User } });
+  });
+
+  it('starts a program whose terminal is gone before its size was said again', async () => {
+    const { container } = containerOf({ methods: { TtyWinResize: () => Promise.reject(new Error('no tty')) } });
+    const process = await container.exec({ command: ['id'], terminal: { rows: 1, columns: 2 } });
+    expect(process.terminal).toBe(true);
   });
 
   it('uses calls where they are asked for, and gives each process a name of its own', async () => {

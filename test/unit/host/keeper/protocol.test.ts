@@ -25,7 +25,7 @@ const CONTAINER = {
     terminal: { rows: 24, columns: 80 },
   },
 };
-const SANDBOX = { sandbox: { id: 'x', cpus: 2 }, container: CONTAINER };
+const SANDBOX = { sandbox: { id: 'x', cpus: 2, kernelParameters: ['agent.log=debug'] }, container: CONTAINER };
 const INFO = {
   id: 'x',
   keeperPid: 1,
