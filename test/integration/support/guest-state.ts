@@ -73,11 +73,16 @@ const STEADY_MS = 2_000;
 /**
  * Looks until what was counted before is there again: connections and orphans take a moment to go. @returns the last look,
  * which the caller compares.
+ * @param names of the figures that the caller compares: it is in vain to wait for another that stays as it is.
  */
-export async function settledState(vsock: VsockConnector, before: GuestState): Promise<GuestState> {
+export async function settledState(
+  vsock: VsockConnector,
+  before: GuestState,
+  names: readonly (keyof GuestState)[] = FLAT,
+): Promise<GuestState> {
   for (let look = 1; ; look += 1) {
     const state = await guestState(vsock);
-    const isSettled = state.zombies === 0 && FLAT.every((name) => state[name] === before[name]);
+    const isSettled = state.zombies === 0 && names.every((name) => state[name] === before[name]);
     if (isSettled || look === LOOKS) return state;
     await delay(LOOK_INTERVAL_MS);
   }
