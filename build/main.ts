@@ -129,8 +129,10 @@ async function main(): Promise<number> {
       return 0;
     case 'bench':
       return await bench(args);
+    case 'soak':
+      return await bench(['soak', ...args]);
     default:
-      say(`no task ${JSON.stringify(task)}; there are start, test, check, build, bench`);
+      say(`no task ${JSON.stringify(task)}; there are start, test, check, build, bench, soak`);
       return 2;
   }
 }
