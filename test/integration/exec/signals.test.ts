@@ -1,17 +1,16 @@
 /** Exit codes and signals: who gets which, and what is told of it. */
 import { constants } from 'node:os';
-import { setTimeout as delay } from 'node:timers/promises';
 import Long from 'long';
 import { expect, it } from 'vitest';
 import { collector } from '../../../src/host/output.ts';
 import { describeBothWays } from '../support/both-ways.ts';
 import { createRaw, execIn, type ProcessRef, rawExec, removeRaw, shellExec } from '../support/exec.ts';
 import { guestOutput } from '../support/guest-shell.ts';
+import { until } from '../support/in-time.ts';
 import { busyboxRoot } from '../support/sandbox.ts';
 import { count, countFor, report, secondsSince } from '../support/soak.ts';
 
 const { SIGKILL, SIGTERM } = constants.signals;
-const POLL_INTERVAL_MS = 50;
 /** Signals whose default is to end the process (signal(7)). SIGSTKFLT is not known to all libraries, nor are real-time ones. */
 const ENDING = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 24, 25, 26, 27, 29, 30, 31, 34, 64];
 /** Those which a program can handle. */
@@ -86,9 +85,9 @@ describeBothWays('signals', (guest, way) => {
     await container.start();
     const carried = container.init.carry({ stdout: stdout.sink, stderr: () => Promise.resolve() });
     const inside = async (...command: string[]): Promise<number> => (await execIn(container, command)).code;
-    while ((await inside('test', '-e', '/tmp/trap-is-set')) !== 0) await delay(POLL_INTERVAL_MS);
+    await until('the handler', async () => (await inside('test', '-e', '/tmp/trap-is-set')) === 0);
     await container.signal(SIGTERM);
-    while (!stdout.bytes().includes('got it')) await delay(POLL_INTERVAL_MS);
+    await until('its output', () => stdout.bytes().includes('got it'));
     expect(await inside('touch', '/tmp/trap-end')).toBe(0);
     await carried;
     expect(await container.init.wait()).toBe(4);
@@ -150,7 +149,7 @@ describeBothWays('signals', (guest, way) => {
     await sandbox.calls.agent.SignalProcess({ container_id: id, exec_id: '', signal: SIGKILL });
     expect((await ended).status).toBe(128 + SIGKILL);
     const left = `cat $(find ${cgroup} -name cgroup.procs) | wc -l`;
-    while ((await guestOutput(sandbox.vsock, left)) !== '0') await delay(POLL_INTERVAL_MS);
+    await until('an empty cgroup', async () => (await guestOutput(sandbox.vsock, left)) === '0');
     await sandbox.calls.agent.RemoveContainer(ref);
     expect(await guestOutput(sandbox.vsock, `find /sys/fs/cgroup -name ${id} | wc -l`)).toBe('0');
     report({
