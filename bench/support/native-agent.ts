@@ -54,7 +54,8 @@ export async function startNativeAgent(): Promise<NativeAgent> {
     stop: async () => {
       client.close();
       peer.kill();
-      await Promise.all(agents.map((live) => live.stop()));
+      // One after the other: each removes all cgroups of this process.
+      for (const live of agents) await live.stop();
     },
   };
 }

@@ -37,6 +37,9 @@ export function joinFilesFor(membership: string, table: readonly MountEntry[]): 
   return files;
 }
 
+/** Read once, for each exec would wait for it: the hierarchy is mounted before the first container, and stays. */
+let mounts: readonly MountEntry[] | undefined;
+
 /**
  * The files `cgroup.procs` of the cgroups in which a container's first process is now: one for version 2, one a hierarchy
  * for version 1. That may be another cgroup than the one that it was born in: an init system moves itself to one below,
@@ -45,7 +48,8 @@ export function joinFilesFor(membership: string, table: readonly MountEntry[]): 
  */
 export function joinFiles(initPid: number): readonly string[] {
   try {
-    return joinFilesFor(readFileSync(`/proc/${initPid}/cgroup`, 'utf8'), readMountTable());
+    mounts ??= readMountTable();
+    return joinFilesFor(readFileSync(`/proc/${initPid}/cgroup`, 'utf8'), mounts);
   } catch (error) {
     throw KataError.from(error);
   }

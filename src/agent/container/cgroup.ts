@@ -39,6 +39,7 @@ export function readCgroupMounts(): CgroupMounts {
 /** The cgroup of one container, in every hierarchy that is mounted. */
 export class Cgroup {
   readonly #directories: readonly string[];
+  #freezerOnce: Freezer | undefined;
 
   /** @param path below the root of the hierarchy, with a leading slash. */
   constructor(mounts: CgroupMounts, path: string) {
@@ -57,8 +58,9 @@ export class Cgroup {
 
   /** Whether its processes stand still, or are on their way there; asked of the kernel. */
   get frozen(): boolean {
-    const freezer = findFreezer(this.#directories);
-    return freezer !== undefined && isFrozen(freezer);
+    // One that is gone is not frozen, so what was found once serves for every exec.
+    this.#freezerOnce ??= findFreezer(this.#directories);
+    return this.#freezerOnce !== undefined && isFrozen(this.#freezerOnce);
   }
 
   /**

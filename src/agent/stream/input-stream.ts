@@ -39,7 +39,7 @@ export class InputStream {
   #lastByte: number | undefined;
   #endSent = false;
   /** Of the write that is under way. */
-  #failWrite: (error: KataError) => void = () => {};
+  #failWrite: ((error: KataError) => void) | undefined;
 
   /**
    * @param fd write end of a pipe, or a descriptor of a terminal's master that nothing else polls; owned by the stream
@@ -106,7 +106,8 @@ export class InputStream {
     if (this.#state.kind === 'closed') return;
     this.#state = { kind: 'closed' };
     this.#socket.destroy();
-    this.#failWrite(noWriter());
+    // An error is costly, with its stack, and mostly there is nobody to get it.
+    if (this.#failWrite !== undefined) this.#failWrite(noWriter());
   }
 
   #wrote(lastByte: number | undefined): void {
@@ -126,7 +127,7 @@ export class InputStream {
       else resolve();
     });
     await written;
-    this.#failWrite = () => {};
+    this.#failWrite = undefined;
   }
 
   /**

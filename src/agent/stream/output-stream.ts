@@ -168,6 +168,7 @@ export class OutputStream {
 
   /** Closes the pipe; what is in it is dropped, and reads fail. */
   close(): void {
+    if (this.#state.kind === 'over') return;
     if (this.#state.kind === 'open') this.#state.watch.close();
     this.#finish();
     this.#closing.abort();
