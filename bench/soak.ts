@@ -1,12 +1,12 @@
 /**
- * The process tests with their full counts: hours without KVM. The table goes into docs/benchmarks.md, whether or not all
- * tests passed.
+ * The process tests with their full counts: hours without KVM. Each file of tests has a section of its own in
+ * docs/benchmarks.md, which is written when the file has ended, whether or not its tests passed.
  *
- * usage: npm run soak [-- FILTER...], with FILTER a part of a file's name in test/integration/exec
+ * usage: npm run soak [-- NAME...], with NAME a file in test/integration/exec without its ending; else all of them
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chooseAccelerator, findQemu } from '../src/host/accelerator.ts';
@@ -17,45 +17,68 @@ import { describeMachine, markdownTable, writeSection } from './support/document
 
 const ROOT = join(import.meta.dirname, '..');
 const TESTS = 'test/integration/exec';
+const ENDING = '.test.ts';
 
-/** Runs the tests. @returns their exit status, and what they reported, in order. */
-async function runTests(filters: readonly string[]): Promise<{ status: number; figures: Figure[] }> {
+/** What a file of tests came to. */
+interface Outcome {
+  readonly status: number;
+  /** What its tests reported, in order. */
+  readonly figures: readonly Figure[];
+  readonly minutes: number;
+}
+
+async function runTests(name: string): Promise<Outcome> {
   const directory = mkdtempSync(join(tmpdir(), 'kata-soak-'));
   const file = join(directory, 'figures');
+  const began = performance.now();
   try {
-    const which = filters.length === 0 ? [`${TESTS}/`] : filters.map((filter) => `${TESTS}/${filter}`);
-    const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'integration', '--reporter=verbose', ...which];
+    const which = `${TESTS}/${name}${ENDING}`;
+    const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'integration', '--reporter=verbose', which];
     const env = { ...process.env, KATA_SOAK: '1', KATA_SOAK_REPORT: file };
     const child = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit', env });
     const [code] = await once(child, 'exit');
     const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : [];
     // Reason for the cast: each line is a figure that the tests wrote.
-    return { status: typeof code === 'number' ? code : 1, figures: lines.map((line) => JSON.parse(line) as Figure) };
+    const figures = lines.map((line) => JSON.parse(line) as Figure);
+    return { status: typeof code === 'number' ? code : 1, figures, minutes: (performance.now() - began) / 60_000 };
   } finally {
     rmSync(directory, { recursive: true });
   }
 }
 
-async function main(filters: readonly string[]): Promise<void> {
-  const image = findImage();
-  const { accelerator } = await chooseAccelerator(await findQemu(), image, cacheRoot());
-  const { status, figures } = await runTests(filters);
+function sectionOf(name: string, { status, figures, minutes }: Outcome, accelerator: string): string {
   const rows = figures.map(({ subject, way, count, result }) => [subject, way ?? '', `${count}`, result]);
-  const section = `## soak
+  return `## soak: ${name}
 
-The process tests with their full counts, and a tenth of them where the runtime starts the processes.
-${status === 0 ? 'All tests passed.' : '**Not all tests passed.**'}
+\`npm run soak -- ${name}\`, ${minutes.toFixed(0)} minutes. ${status === 0 ? 'All tests passed.' : '**Not all tests passed.**'}
 
 - machine: ${describeMachine()}
-- accelerator: ${accelerator.toUpperCase()}, guest kernel ${image.kernelVersion}, one vCPU, 256 MiB
+- accelerator: ${accelerator.toUpperCase()}, guest kernel ${findImage().kernelVersion}, one vCPU, 256 MiB
 - date: ${new Date().toISOString().slice(0, 10)}
 
-${markdownTable(['case', 'started by', 'count', 'figure'], rows)}
+${rows.length === 0 ? 'It has no counts.' : markdownTable(['case', 'started by', 'count', 'figure'], rows)}
 `;
-  process.stdout.write(section);
-  // A part of the tests must not replace the figures of all.
-  if (filters.length === 0) writeSection('soak', section);
-  process.exitCode = status;
 }
 
-await main(process.argv.slice(2));
+async function main(names: readonly string[]): Promise<void> {
+  const { accelerator } = await chooseAccelerator(await findQemu(), findImage(), cacheRoot());
+  for (const name of names) {
+    const outcome = await runTests(name);
+    const section = sectionOf(name, outcome, accelerator);
+    process.stdout.write(section);
+    writeSection(`soak-${name}`, section);
+    if (outcome.status !== 0) process.exitCode = outcome.status;
+  }
+}
+
+const known = readdirSync(join(ROOT, TESTS)).flatMap((file) =>
+  file.endsWith(ENDING) ? [file.slice(0, -ENDING.length)] : [],
+);
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !known.includes(name));
+if (unknown.length > 0) {
+  process.stderr.write(`soak: ${unknown.join(', ')}: not among ${known.join(', ')}\n`);
+  process.exitCode = 2;
+} else {
+  await main(asked.length === 0 ? known : asked);
+}
