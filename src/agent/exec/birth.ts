@@ -89,15 +89,30 @@ async function moveTo(file: string, pid: number): Promise<void> {
   }
 }
 
+/** What a birth is made of. */
+export interface BirthParts {
+  readonly thread: LauncherThread;
+  /** Children of the thread that were there before. */
+  readonly siblings: Set<number>;
+  readonly reaper: Reaper;
+  readonly target: ExecTarget;
+  readonly plan: ExecPlan;
+  /**
+   * performance.now() before the thread was asked. The child can have come, been killed and been collected before its
+   * thread's word of it is heard here.
+   */
+  readonly askedAt: number;
+}
+
 /** One child, from the moment at which the thread makes it until it executes its program. */
 export class Birth {
   readonly #thread: LauncherThread;
   readonly #reaper: Reaper;
   readonly #plan: ExecPlan;
   readonly #target: ExecTarget;
-  /** Children of the thread that were there before. */
   readonly #siblings: Set<number>;
-  readonly #bornAfter = performance.now();
+  readonly #askedAt: number;
+  readonly #since = performance.now();
   readonly #collectedElsewhere = new AbortController();
   readonly #marks: Record<string, number> = {};
   #child: Child | undefined;
@@ -105,12 +120,13 @@ export class Birth {
   #released = false;
   #over = false;
 
-  constructor(thread: LauncherThread, siblings: Set<number>, reaper: Reaper, target: ExecTarget, plan: ExecPlan) {
+  constructor({ thread, siblings, reaper, target, plan, askedAt }: BirthParts) {
     this.#thread = thread;
     this.#siblings = siblings;
     this.#reaper = reaper;
     this.#plan = plan;
     this.#target = target;
+    this.#askedAt = askedAt;
   }
 
   /** Whether the child was let through the gate, so that what happened after that is the program's affair. */
@@ -145,8 +161,10 @@ export class Birth {
     this.#over = true;
     this.#mark('executed-ms');
     if (pid === undefined) {
-      // libc collects a child that could not execute its program.
+      // libc collects a child that could not execute its program; its number may soon be another child's.
       this.#collectedElsewhere.abort();
+      this.#gone = true;
+      if (this.#child !== undefined) this.#siblings.delete(this.#child.pid);
       return undefined;
     }
     // One that was killed at once may never have been found.
@@ -161,7 +179,7 @@ export class Birth {
   }
 
   #claim(pid: number): Child {
-    const ended = this.#reaper.waitFor(pid, this.#bornAfter, this.#collectedElsewhere.signal);
+    const ended = this.#reaper.waitFor(pid, this.#askedAt, this.#collectedElsewhere.signal);
     const child = { pid, ended };
     this.#child = child;
     this.#siblings.add(pid);
@@ -210,7 +228,7 @@ export class Birth {
   }
 
   #mark(what: string): void {
-    this.#marks[what] = performance.now() - this.#bornAfter;
+    this.#marks[what] = performance.now() - this.#since;
   }
 
   async #prepare(pid: number): Promise<void> {

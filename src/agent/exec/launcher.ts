@@ -151,7 +151,8 @@ export class ExecLauncher implements ExecStarter {
     let birth: Birth | undefined;
     let attended: Promise<KataError | undefined> = Promise.resolve(undefined);
     const answered = slot.thread.run(job, () => {
-      const child = new Birth(slot.thread, slot.children, this.#reaper, target, plan);
+      const { thread, children: siblings } = slot;
+      const child = new Birth({ thread, siblings, reaper: this.#reaper, target, plan, askedAt: turn });
       birth = child;
       attended = child.attend().then(
         () => undefined,

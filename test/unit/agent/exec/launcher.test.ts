@@ -226,6 +226,34 @@ describe('the threads', () => {
     expect(got).toEqual({ codes: [0], grown: 0, here: true });
   });
 
+  it('know the end of a child that was killed and collected before anything was heard of it', () => {
+    const got = besideContainer<readonly string[]>(`
+      const nothing = fs.openSync('/dev/null', 'r+');
+      await lab.launcher.prewarm(lab.plan([]));
+      const start = (args) => {
+        return lab.launcher.start({ target: lab.target, plan: lab.plan(args), stdio: [nothing, nothing, nothing] });
+      };
+      const killer = await start(['sh', '-c', 'while :; do for p in /proc/[0-9]*; do p=\${p#/proc/}; case $p in 1|'
+        + '$$) ;; *) kill -KILL $p;; esac; done; done 2>/dev/null']);
+      const lock = new Int32Array(new SharedArrayBuffer(4));
+      const seen = new Set();
+      for (let round = 0; round < 50; round += 1) {
+        const started = start(['true']);
+        await new Promise((resolve) => setImmediate(resolve));
+        // Holds the agent up, while the thread makes the child and the container kills it.
+        Atomics.wait(lock, 0, 0, 20);
+        // As when the signal of another child comes first.
+        process.emit('SIGCHLD', 'SIGCHLD');
+        const { ended } = await started;
+        const status = await Promise.race([ended, sleep(5000, { kind: 'never', code: 'told' }, { ref: false })]);
+        seen.add(status.kind + ' ' + (status.code ?? status.signal));
+      }
+      process.kill(killer.pid, 'SIGKILL');
+      await killer.ended;
+      return [...seen];`);
+    for (const end of got) expect(['exited 0', 'signaled 9']).toContain(end);
+  });
+
   it('are not held up by a child that a container keeps stopping, and count one that it kills as started', () => {
     const got = besideContainer<Record<string, readonly string[]>>(`
       const nothing = fs.openSync('/dev/null', 'r+');
