@@ -15,6 +15,7 @@ busybox chmod "$2" "$1"`;
 /** Makes a directory. Its content lives as long as the sandbox: it outlives the containers that use it. */
 export const local: StorageDriver = {
   name: 'local',
+  mounts: false,
   async prepare({ mount_point: target, options, fs_group: fsGroup }, { reaper }) {
     const gid = numberOption(options, 'fsgid', 10) ?? fsGroup?.group_id;
     const mode = numberOption(options, 'mode', 8) ?? DEFAULT_MODE;

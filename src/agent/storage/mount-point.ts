@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { exitCode } from '../../linux/wait.ts';
 import { KataError } from '../../wire/error.ts';
-import { fstypeAt, type MountEntry, readMountTable } from '../boot/mount-table.ts';
+import { type MountEntry, readMountTable } from '../boot/mount-table.ts';
 import { runCommand } from '../process/command.ts';
 import type { Reaper } from '../process/reaper.ts';
 
@@ -12,9 +12,15 @@ export const SHARE_DEADLINE_MS = 15_000;
 /** File systems that answer at once whatever happens outside of the machine. */
 const LOCAL_TYPES: ReadonlySet<string> = new Set(['tmpfs', 'ramfs', 'rootfs', 'devtmpfs', 'overlay', 'erofs']);
 
-/** The type of the file system that is mounted exactly at `target`; a closing slash makes no difference. */
+/** What is mounted exactly at `target`, and seen there; a closing slash makes no difference. */
+export function mountedAt(target: string): MountEntry | undefined {
+  const exact = target.replace(/(?<=.)\/+$/, '');
+  return readMountTable().findLast((entry) => entry.target === exact);
+}
+
+/** The type of the file system that is mounted exactly at `target`. */
 export function mountedType(target: string): string | undefined {
-  return fstypeAt(readMountTable(), target.replace(/(?<=.)\/+$/, ''));
+  return mountedAt(target)?.fstype;
 }
 
 /** Whether looking `path` up may take for ever: it lies on a share, a disk, or something that we do not know. */

@@ -8,6 +8,7 @@ import {
   MS_NOSUID,
   MS_RDONLY,
   MS_RELATIME,
+  MS_REMOUNT,
   MS_STRICTATIME,
   MS_SYNCHRONOUS,
 } from '../../linux/mount.ts';
@@ -25,6 +26,7 @@ const SET_WORDS: ReadonlyMap<string, number> = new Map([
   ['nodiratime', MS_NODIRATIME],
   ['relatime', MS_RELATIME],
   ['strictatime', MS_STRICTATIME],
+  ['remount', MS_REMOUNT],
 ]);
 const CLEAR_WORDS: ReadonlyMap<string, number> = new Map([
   ['defaults', 0],
@@ -71,6 +73,11 @@ export function mountArguments(options: readonly string[]): MountArguments {
     else data.push(option);
   }
   return { flags, data: data.join(',') };
+}
+
+/** Those of a mount's options, as the kernel's table has them, that are flags of the mount. */
+export function flagWords(options: string): readonly string[] {
+  return options.split(',').filter((word) => SET_WORDS.has(word) || CLEAR_WORDS.has(word));
 }
 
 /** Value of the last option `name=value`; undefined where there is none. */

@@ -2,22 +2,25 @@
 
 import { KataError } from '../../wire/error.ts';
 import type { grpc } from '../../wire/generated/proto.js';
-import { umountByChild } from '../process/mount-command.ts';
+import { BlockDevices } from '../device/block-devices.ts';
 import { Mutex } from '../process/mutex.ts';
 import { bind } from './bind.ts';
-import type { Prepared, StorageContext, StorageDriver } from './driver.ts';
-import { ephemeral } from './ephemeral.ts';
+import { blk, mmioblk, nvdimm, scsi } from './block.ts';
+import type { Prepared, StorageContext, StorageDriver, StorageRuntime } from './driver.ts';
+import { ephemeral, updateEphemeral } from './ephemeral.ts';
 import { local } from './local.ts';
-import { SHARE_DEADLINE_MS } from './mount-point.ts';
+import { Mirrors } from './mirrors.ts';
+import { unmountStorage } from './mount-storage.ts';
+import { overlayfs } from './overlayfs.ts';
 import { virtioFs } from './virtio-fs.ts';
+import { watchableBind } from './watchable-bind.ts';
 
 const DRIVERS: ReadonlyMap<string, StorageDriver> = new Map(
-  [bind, ephemeral, local, virtioFs].map((driver) => [driver.name, driver]),
+  [bind, blk, ephemeral, local, mmioblk, nvdimm, overlayfs, scsi, virtioFs, watchableBind].map((driver) => [
+    driver.name,
+    driver,
+  ]),
 );
-
-/** Those that mount something, and those whose content comes from elsewhere: it may be large, and others see it too. */
-const MOUNTING: ReadonlySet<StorageDriver> = new Set([bind, ephemeral, virtioFs]);
-const FOREIGN: ReadonlySet<StorageDriver> = new Set([bind, virtioFs]);
 
 /** Names of the drivers that there are. */
 export const STORAGE_DRIVERS: readonly string[] = [...DRIVERS.keys()];
@@ -38,13 +41,10 @@ function checkStorage(storage: grpc.Storage): StorageDriver {
   if (!storage.mount_point.startsWith('/')) {
     throw new KataError('ERR_INTERNAL', `storages.mount_point: "${storage.mount_point}" is not absolute`);
   }
-  for (const field of MOUNTING.has(driver) ? (['source', 'fstype'] as const) : []) {
+  for (const field of driver.mounts ? (['source', 'fstype'] as const) : []) {
     if (storage[field] === '') {
       throw new KataError('ERR_INTERNAL', `storages.${field} of ${storage.mount_point} is empty`);
     }
-  }
-  if (storage.fs_group && FOREIGN.has(driver)) {
-    throw new KataError('ERR_UNIMPLEMENTED', `storages.fs_group is not supported with the driver ${driver.name}`);
   }
   return driver;
 }
@@ -53,23 +53,26 @@ function checkStorage(storage: grpc.Storage): StorageDriver {
 export class Storages {
   readonly #entries = new Map<string, Entry>();
   readonly #mutex = new Mutex();
-  readonly #context: StorageContext;
+  readonly #context: Omit<StorageContext, 'containerId'>;
 
-  constructor(context: StorageContext) {
-    this.#context = context;
+  constructor(runtime: StorageRuntime) {
+    const { reaper, logger, uevents, config, files } = runtime;
+    const shared = { reaper, logger, uevents, config, files };
+    this.#context = { ...shared, disks: new BlockDevices(shared), mirrors: new Mirrors(shared) };
   }
 
   /**
    * Makes storages available, in their order; the order matters, since one may be mounted upon another.
+   * @param containerId the container for which that is done; undefined for the sandbox.
    * @returns the mount points, to be given to {@link release} once by each user.
    * @throws KataError of the first that fails; all that this call made or counted is undone then.
    */
-  async acquire(storages: readonly grpc.Storage[]): Promise<readonly string[]> {
+  async acquire(storages: readonly grpc.Storage[], containerId?: string): Promise<readonly string[]> {
     return await this.#mutex.run(async () => {
       const acquired: string[] = [];
       try {
         for (const storage of storages) {
-          await this.#acquireOne(storage);
+          await this.#acquireOne(storage, containerId);
           acquired.push(storage.mount_point);
         }
         return acquired;
@@ -90,14 +93,25 @@ export class Storages {
     await this.#mutex.run(() => this.#releaseAll(mountPoints));
   }
 
-  async #acquireOne(storage: grpc.Storage): Promise<void> {
+  /**
+   * Changes storages in the guest's memory that are mounted, such as to another size.
+   * @throws KataError (INTERNAL on the wire) for one of another driver, or one that is not mounted; those before it are
+   *   changed then.
+   */
+  async update(storages: readonly grpc.Storage[]): Promise<void> {
+    await this.#mutex.run(async () => {
+      for (const storage of storages) await updateEphemeral(storage, this.#context.reaper);
+    });
+  }
+
+  async #acquireOne(storage: grpc.Storage, containerId: string | undefined): Promise<void> {
     const { mount_point: target, shared } = storage;
     const present = this.#entries.get(target);
     if (present !== undefined) {
       present.users += 1;
       return;
     }
-    const prepared = await checkStorage(storage).prepare(storage, this.#context);
+    const prepared = await checkStorage(storage).prepare(storage, { ...this.#context, containerId });
     this.#entries.set(target, { users: 1, prepared, shared });
   }
 
@@ -105,9 +119,7 @@ export class Storages {
   async #undo(mountPoints: readonly string[]): Promise<void> {
     for (const target of mountPoints.toReversed()) {
       const entry = this.#entries.get(target);
-      if (entry !== undefined && this.#dropUser(target, entry) && entry.prepared.kind === 'mounted') {
-        await this.#unmount(target);
-      }
+      if (entry !== undefined && this.#dropUser(target, entry)) await this.#takeBack(target, entry);
     }
   }
 
@@ -115,7 +127,7 @@ export class Storages {
     for (const target of mountPoints.toReversed()) {
       const entry = this.#entries.get(target);
       if (entry === undefined || entry.shared || !this.#dropUser(target, entry)) continue;
-      if (entry.prepared.kind === 'mounted' && !entry.prepared.persistent) await this.#unmount(target);
+      if (entry.prepared.kind !== 'mounted' || !entry.prepared.persistent) await this.#takeBack(target, entry);
     }
   }
 
@@ -127,11 +139,14 @@ export class Storages {
     return true;
   }
 
-  async #unmount(target: string): Promise<void> {
-    try {
-      await umountByChild(this.#context.reaper, target, { lazy: false, deadlineMs: SHARE_DEADLINE_MS });
-    } catch (error) {
-      this.#context.logger.warn({ error, 'mount-point': target }, 'storage not unmounted');
+  async #takeBack(target: string, { prepared }: Entry): Promise<void> {
+    switch (prepared.kind) {
+      case 'nothing':
+        return;
+      case 'mounted':
+        return await unmountStorage(this.#context, target);
+      case 'mirrored':
+        return await this.#context.mirrors.remove(target);
     }
   }
 }

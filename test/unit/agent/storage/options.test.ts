@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { kernelOptions, mountArguments, numberOption, optionValue } from '../../../../src/agent/storage/options.ts';
-import { MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../../../../src/linux/mount.ts';
+import {
+  flagWords,
+  kernelOptions,
+  mountArguments,
+  numberOption,
+  optionValue,
+} from '../../../../src/agent/storage/options.ts';
+import { MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_RELATIME, MS_REMOUNT } from '../../../../src/linux/mount.ts';
 
 describe('mountArguments', () => {
   it('sorts words into flags and data', () => {
@@ -17,6 +23,17 @@ describe('mountArguments', () => {
 
   it('takes each element whole', () => {
     expect(mountArguments(['lowerdir=/a:/b,upperdir=/c']).data).toBe('lowerdir=/a:/b,upperdir=/c');
+  });
+});
+
+describe('flagWords', () => {
+  it("are the flags among a mount's options, which a remount keeps where it does not name them", () => {
+    const present = flagWords('rw,nosuid,noexec,relatime,size=64k,mode=755,inode64');
+    expect(present).toEqual(['rw', 'nosuid', 'noexec', 'relatime']);
+    expect(mountArguments([...present, 'remount', 'exec', 'size=128k'])).toEqual({
+      flags: MS_REMOUNT | MS_NOSUID | MS_RELATIME,
+      data: 'size=128k',
+    });
   });
 });
 

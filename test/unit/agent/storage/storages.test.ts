@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../../src/agent/log/logger.ts';
 import { Reaper } from '../../../../src/agent/process/reaper.ts';
+import { UeventListener } from '../../../../src/agent/process/uevents.ts';
+import { FileThread } from '../../../../src/agent/storage/file-thread.ts';
 import { STORAGE_DRIVERS, Storages } from '../../../../src/agent/storage/storages.ts';
 import { grpc } from '../../../../src/wire/generated/proto.js';
 
@@ -16,12 +18,14 @@ let base: string;
 let storages: Storages;
 beforeEach(() => {
   base = mkdtempSync(join(tmpdir(), 'storages-'));
-  storages = new Storages({ reaper, logger });
+  const uevents = new UeventListener(logger);
+  storages = new Storages({ reaper, logger, uevents, config: { hotplugTimeoutMs: 20 }, files: new FileThread() });
 });
 afterEach(() => rmSync(base, { recursive: true }));
 
 const storage = (more: grpc.Storage.$Properties): grpc.Storage =>
   grpc.Storage.decode(grpc.Storage.encode(more).finish());
+const WATCHABLE = '/run/kata-containers/shared/containers/watchable';
 const local = (name: string, options: string[] = []): grpc.Storage =>
   storage({ driver: 'local', source: 'local', fstype: 'local', mount_point: `${base}/${name}`, options });
 
@@ -58,9 +62,44 @@ describe('Storages', () => {
     [{ driver: 'local', mount_point: 'rel' }, 13, 'storages.mount_point: "rel" is not absolute'],
     [{ driver: 'virtio-fs', mount_point: '/x', fstype: 'virtiofs' }, 13, 'storages.source of /x is empty'],
     [{ driver: 'ephemeral', mount_point: '/x', source: 'shm' }, 13, 'storages.fstype of /x is empty'],
-    [{ driver: 'ephemeral', mount_point: '/x', source: 'n', fstype: 'hugetlbfs' }, 12, 'fstype "hugetlbfs"'],
+    [{ driver: 'ephemeral', mount_point: '/x', source: 'n', fstype: 'hugetlbfs' }, 13, 'does not name pagesize'],
+    [
+      { driver: 'ephemeral', mount_point: '/x', source: 'n', fstype: 'ramfs' },
+      13,
+      '"ramfs" of /x is no kind of memory',
+    ],
     [{ driver: 'bind', mount_point: '/x', source: '/', fstype: 'bind', fs_group: { group_id: 1 } }, 12, 'fs_group'],
     [{ driver: 'local', mount_point: '/x', options: ['mode=rwx'] }, 13, 'mode=rwx'],
+    [{ driver: 'blk', mount_point: '/x', fstype: 'ext4' }, 13, 'storages.source of /x is empty'],
+    [{ driver: 'blk', mount_point: '/x', fstype: 'ext4', source: 'vda' }, 13, '"vda" is no PCI path'],
+    [{ driver: 'scsi', mount_point: '/x', fstype: 'ext4', source: '0' }, 13, '"0" is no SCSI address'],
+    [{ driver: 'blk', mount_point: '/x', fstype: 'ext4', source: '1f', options: ['loop'] }, 13, '"loop"'],
+    [
+      { driver: 'blk', mount_point: '/x', fstype: 'ext4', source: '1f/1f' },
+      13,
+      'Timeout after 0.02s waiting for uevent',
+    ],
+    [{ driver: 'mmioblk', mount_point: '/x', fstype: 'ext4', source: '/dev/none' }, 13, 'Timeout after 0.02s'],
+    [
+      { driver: 'blk', mount_point: '/x', fstype: 'ext4', source: '02', driver_options: ['encryption_key=ephemeral'] },
+      12,
+      'encryption_key',
+    ],
+    [
+      {
+        driver: 'overlayfs',
+        mount_point: '/x',
+        source: 'x',
+        fstype: 'x',
+        options: ['io.katacontainers.fs-opt.overlay-rw'],
+      },
+      13,
+      'needs a container',
+    ],
+    [{ driver: 'watchable-bind', mount_point: '/x', source: '/y' }, 13, 'is not in /run/kata-containers/shared'],
+    [{ driver: 'watchable-bind', mount_point: `${WATCHABLE}/a/b`, source: '/y' }, 13, 'is not in'],
+    [{ driver: 'watchable-bind', mount_point: `${WATCHABLE}/..`, source: '/y' }, 13, 'is not in'],
+    [{ driver: 'watchable-bind', mount_point: `${WATCHABLE}/a`, source: 'y' }, 13, '"y" is not absolute'],
   ])('refuses %j', async (given, status, text) => {
     const refused = storages.acquire([storage(given)]);
     await expect(refused).rejects.toMatchObject({ status });
@@ -68,6 +107,24 @@ describe('Storages', () => {
   });
 
   it('names its drivers', () => {
-    expect([...STORAGE_DRIVERS].toSorted()).toEqual(['bind', 'ephemeral', 'local', 'virtio-fs']);
+    expect([...STORAGE_DRIVERS].toSorted()).toEqual([
+      'bind',
+      'blk',
+      'ephemeral',
+      'local',
+      'mmioblk',
+      'nvdimm',
+      'overlayfs',
+      'scsi',
+      'virtio-fs',
+      'watchable-bind',
+    ]);
+  });
+
+  it.each([
+    [{ driver: 'local', mount_point: '/x', options: ['remount'] }, 'storages.driver: "local" of /x is not ephemeral'],
+    [{ driver: 'ephemeral', mount_point: 'x', options: ['remount'] }, '"x" is not absolute'],
+  ])('changes no %j', async (given, text) => {
+    await expect(storages.update([storage(given)])).rejects.toThrow(text);
   });
 });
