@@ -13,6 +13,7 @@ import { loadConfig } from './config/load.ts';
 import { startDebugConsole } from './debug-console/debug-console.ts';
 import { listen, parseEndpoint } from './endpoint.ts';
 import { createExecStarter } from './exec/choose.ts';
+import { HotplugDevices } from './hotplug/devices.ts';
 import { dropNotice, LogOutput } from './log/log-output.ts';
 import { createLogger, type Logger } from './log/logger.ts';
 import { Reaper } from './process/reaper.ts';
@@ -22,6 +23,7 @@ import { createAgentRouter } from './rpc/server.ts';
 import type { AgentRuntime } from './runtime.ts';
 import { OomEvents } from './sandbox/oom-events.ts';
 import { Sandbox } from './sandbox/sandbox.ts';
+import { FileThread } from './storage/file-thread.ts';
 import { PassfdListener } from './stream/passfd.ts';
 import { versionLine } from './version.ts';
 
@@ -59,10 +61,13 @@ async function start(configFile: string | undefined, output: LogOutput, bootLogg
   reaper.start();
   // Before the first device can be plugged in on behalf of a request.
   uevents.start();
+  const memory = new HotplugDevices('memory', logger);
+  memory.follow(uevents);
   const exec = createExecStarter(reaper, logger, config.execLauncher);
   const oom = new OomEvents(logger);
+  const files = new FileThread();
   const passfd = config.passfdListenerPort === 0 ? undefined : PassfdListener.listen(config.passfdListenerPort, logger);
-  return { config, logger, reaper, uevents, exec, oom, passfd };
+  return { config, logger, reaper, uevents, memory, exec, oom, files, passfd };
 }
 
 /** Serves until the sandbox is destroyed, or a signal asks for the end. */

@@ -46,6 +46,11 @@ export class Cgroup {
     this.#directories = mounts.roots.map((root) => `${root}${path}`);
   }
 
+  /** Where it lies: one directory for version 2, one for each hierarchy for version 1. Any may be gone. */
+  get directories(): readonly string[] {
+    return this.#directories;
+  }
+
   /** Pids of all processes in it and below; 0 stands for one of another pid namespace. */
   processes(): ReadonlySet<number> {
     return new Set(this.#directories.flatMap(subtree).flatMap(processesIn));

@@ -2,6 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { GrpcStatus, KataError } from '../../wire/error.ts';
 import type { grpc } from '../../wire/generated/proto.js';
+import { BlockDevices } from '../device/block-devices.ts';
 import { canTrace, checkExecId, type ExecDefaults, planExec } from '../exec/exec-plan.ts';
 import type { ExecPlan, ExecTarget } from '../exec/starter.ts';
 import type { Logger } from '../log/logger.ts';
@@ -15,6 +16,7 @@ import { carriedProcess } from './carried.ts';
 import type { Cgroup } from './cgroup.ts';
 import { joinFiles } from './cgroup-membership.ts';
 import { crunForget, crunStart } from './crun.ts';
+import { findDevices, type GuestDevice } from './devices.ts';
 import { startExec } from './exec-start.ts';
 import { ExecTable, execIdInUse } from './exec-table.ts';
 import { makeInit } from './make-init.ts';
@@ -25,6 +27,7 @@ import { OomWatch } from './oom-watch.ts';
 import type { ContainerProcess } from './process.ts';
 import { runHooks } from './run-hooks.ts';
 import { SIGKILL } from './sigterm.ts';
+import { updateCgroup } from './update.ts';
 
 /** A process that was killed is collected a moment after it has left its cgroup (ms). */
 const COLLECT_DEADLINE_MS = 2_000;
@@ -41,6 +44,10 @@ export interface PidScope {
 export interface ContainerPlan {
   readonly id: string;
   readonly spec: ConvertedSpec;
+  /** What the host plugged in for it. */
+  readonly devices: readonly grpc.Device[];
+  /** Its specification with what those became in the guest. */
+  readonly specWith: (found: readonly GuestDevice[]) => ConvertedSpec;
   readonly hooks: Hooks;
   /** Its root file system, as the request names it. */
   readonly root: string;
@@ -55,6 +62,10 @@ export interface ContainerPlan {
   readonly ports: StreamPorts;
   /** Whether what the kernel kills in it for want of memory is told of: not for the one that only holds the sandbox. */
   readonly reportsOom: boolean;
+  /** Processors that its specification names, such as `0-2,7`; empty where it names none. */
+  readonly cpus: string;
+  /** File with what its program says of its end; undefined where its specification names none. */
+  readonly terminationLog: string | undefined;
   /** What processes that join it get where their request does not say. */
   readonly exec: ExecDefaults;
   /** Why only the runtime can start processes in it; undefined where a thread can. */
@@ -86,6 +97,7 @@ export class Container {
   /** How often all of it was killed: what is born meanwhile is killed too. */
   #kills = 0;
   #acquired: readonly string[] = [];
+  #cpus: string;
   #state: State = { kind: 'making' };
 
   constructor(runtime: AgentRuntime, storages: Storages, plan: ContainerPlan) {
@@ -95,6 +107,7 @@ export class Container {
     this.#logger = runtime.logger.child({ 'container-id': plan.id });
     this.#storages = storages;
     this.#plan = plan;
+    this.#cpus = plan.cpus;
     this.#bundle = new Bundle(plan.id);
     this.#oom = new OomWatch(plan.cgroup, this.#logger, () => runtime.oom.push(plan.id));
     if (canTrace(plan.exec.capabilities)) this.pidScope.reason ??= `container ${plan.id} may look into others`;
@@ -103,6 +116,21 @@ export class Container {
   /** Those with whom it shares its pid namespace. */
   get pidScope(): PidScope {
     return this.#plan.pidScope;
+  }
+
+  /** What its processes run in. */
+  get cgroup(): Cgroup {
+    return this.#plan.cgroup;
+  }
+
+  /** Processors that it was told to keep to, such as `0-2,7`; empty where it may use all. */
+  get cpus(): string {
+    return this.#cpus;
+  }
+
+  /** File with what its program says of its end; undefined where its specification names none. */
+  get terminationLog(): string | undefined {
+    return this.#plan.terminationLog;
   }
 
   /** Its first process; undefined before it was made and after it was removed. */
@@ -118,9 +146,10 @@ export class Container {
     await this.#mutex.run(async () => {
       for (const warning of this.#plan.spec.warnings) this.#logger.warn(warning);
       try {
-        this.#acquired = await this.#storages.acquire(this.#plan.storages);
+        const { config } = await this.#guestSpec();
+        this.#acquired = await this.#storages.acquire(this.#plan.storages, this.id);
         await this.#bundle.make(this.#runtime.reaper, this.#plan.root);
-        this.#bundle.writeConfig(this.#plan.spec.config);
+        this.#bundle.writeConfig(config);
         this.#setMachineSysctls();
         const init = await this.#makeInit();
         this.#state = { kind: 'created', init };
@@ -198,6 +227,18 @@ export class Container {
     });
   }
 
+  /**
+   * Changes its limits: all that are asked for, or none.
+   * @throws KataError (INTERNAL on the wire) naming field and value of what cannot be used; where it has ended.
+   */
+  async update(resources: grpc.LinuxResources): Promise<void> {
+    await this.#mutex.run(async () => {
+      this.#runningInit();
+      await updateCgroup(this.#plan.cgroup.directories, resources, (warning) => this.#logger.warn(warning));
+      if (resources.CPU?.Cpus) this.#cpus = resources.CPU.Cpus;
+    });
+  }
+
   /** Sends SIGKILL to all that runs in it, and to what is being started in it. */
   killAll(): void {
     this.#kills += 1;
@@ -216,6 +257,12 @@ export class Container {
       await this.#tearDown(init);
       await runHooks(this.#runtime.reaper, this.#logger, this.#plan.hooks.poststop, this.#hookState('stopped', 0));
     });
+  }
+
+  async #guestSpec(): Promise<ConvertedSpec> {
+    const { devices, spec, specWith } = this.#plan;
+    if (devices.length === 0) return spec;
+    return specWith(await findDevices(devices, new BlockDevices(this.#runtime)));
   }
 
   #makeInit(): Promise<ContainerProcess> {

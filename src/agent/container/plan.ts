@@ -6,13 +6,14 @@ import type { GuestHooks } from '../sandbox/guest-hooks.ts';
 import { Bundle } from './bundle.ts';
 import { Cgroup, readCgroupMounts } from './cgroup.ts';
 import type { ContainerPlan, PidScope } from './container.ts';
-import { refuseDevices } from './devices.ts';
+import { checkDevices, withGuestDevices } from './devices.ts';
 import { checkContainerId } from './id.ts';
 import { badField } from './oci-spec/bad-field.ts';
 import { cgroupsPathOf } from './oci-spec/cgroups-path.ts';
 import { mergeHooks } from './oci-spec/hooks.ts';
 import type { SharedNamespaces } from './oci-spec/namespaces.ts';
 import { convertSpec } from './oci-spec/spec.ts';
+import { terminationLogOf } from './termination-log.ts';
 
 const SELINUX_IS_ON = '/sys/fs/selinux/enforce';
 
@@ -41,24 +42,27 @@ export function planContainer(request: grpc.CreateContainerRequest, sandbox: San
   const { container_id: id, OCI: oci, devices, storages } = request;
   checkContainerId(id);
   if (!oci) throw badField('OCI', null, 'is missing');
-  refuseDevices(devices);
+  checkDevices(devices, oci);
   if (!oci.Process) throw badField('OCI.Process', null, 'is missing');
   const cgroups = readCgroupMounts();
   const cgroupsPath = cgroupsPathOf(oci.Linux?.CgroupsPath ?? '', id);
   const hooks = mergeHooks(oci.Hooks, sandbox.guestHooks);
   const selinux = existsSync(SELINUX_IS_ON);
-  const spec = convertSpec(oci, {
+  const context = {
     rootPath: new Bundle(id).rootfs,
     cgroupsPath,
     cgroupVersion: cgroups.version,
     shared: sandbox.shared,
     hooks,
     selinux,
-  });
+  };
   const exec = execDefaults(oci.Process);
   return {
     id,
-    spec,
+    // With the host's devices: what is wrong in it shows before anything is waited for.
+    spec: convertSpec(oci, context),
+    devices,
+    specWith: (found) => convertSpec(withGuestDevices(oci, found), context),
     hooks,
     root: checkRoot(oci.Root?.Path ?? ''),
     uid: oci.Process.User?.UID ?? 0,
@@ -66,6 +70,8 @@ export function planContainer(request: grpc.CreateContainerRequest, sandbox: San
     terminal: oci.Process.Terminal,
     ports: request,
     reportsOom: id !== sandbox.sandboxId,
+    cpus: oci.Linux?.Resources?.CPU?.Cpus ?? '',
+    terminationLog: terminationLogOf(oci),
     exec,
     runtimeOnly: runtimeOnlyReason(oci, exec, selinux),
     pidScope: sandbox.pidScope,

@@ -67,6 +67,14 @@ export class Sandbox {
   }
 
   /**
+   * Changes storages in the guest's memory that are mounted, such as to another size.
+   * @throws KataError as Storages.update.
+   */
+  async updateStorages(storages: readonly grpc.Storage[]): Promise<void> {
+    await this.#storages.update(storages);
+  }
+
+  /**
    * Makes a container, up to the execution of its program.
    * @throws KataError as planContainer and Container.make; ERR_ALREADY_EXISTS for an id in use, which is not touched.
    */
@@ -109,13 +117,28 @@ export class Sandbox {
     return container;
   }
 
+  /** All containers, those that are being made or removed among them. */
+  get containers(): readonly Container[] {
+    return [...this.#containers.values()];
+  }
+
+  /**
+   * A container that a call wants to look at.
+   * @throws KataError INVALID_ARGUMENT where there is none.
+   */
+  observedContainer(id: string): Container {
+    const container = this.#containers.get(id);
+    if (container !== undefined) return container;
+    throw new KataError('ERR_INVALID_ARGUMENT', `Invalid container id ${JSON.stringify(id)}`);
+  }
+
   /**
    * A process that a call wants to look at.
    * @param execId empty, or the container's id, for its first process.
    * @throws KataError INVALID_ARGUMENT for an unknown container; ERR_NOT_FOUND for an unknown process.
    */
   process(containerId: string, execId: string): ContainerProcess {
-    const container = this.#observed(containerId);
+    const container = this.observedContainer(containerId);
     const found = execId === '' || execId === containerId ? container.init : container.execProcess(execId);
     if (found === undefined) throw unknownProcess(execId);
     return found;
@@ -126,14 +149,8 @@ export class Sandbox {
    * @throws KataError as {@link process}, and where it cannot be started.
    */
   async startedProcess(containerId: string, execId: string): Promise<ContainerProcess> {
-    await this.#observed(containerId).startedExec(execId);
+    await this.observedContainer(containerId).startedExec(execId);
     return this.process(containerId, execId);
-  }
-
-  #observed(containerId: string): Container {
-    const container = this.#containers.get(containerId);
-    if (container !== undefined) return container;
-    throw new KataError('ERR_INVALID_ARGUMENT', `Invalid container id ${JSON.stringify(containerId)}`);
   }
 
   /**

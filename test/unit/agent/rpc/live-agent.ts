@@ -107,8 +107,11 @@ export class LiveAgent {
     this.client = client;
   }
 
-  /** @param settings lines of its configuration file. */
-  static async start(settings = ''): Promise<LiveAgent> {
+  /**
+   * @param settings lines of its configuration file.
+   * @param namespaces that it has of its own beside its mounts: flags of unshare(1).
+   */
+  static async start(settings = '', namespaces: readonly string[] = []): Promise<LiveAgent> {
     const base = mkdtempSync(join(tmpdir(), 'live-agent-'));
     for (const directory of ['bin', 'proc', 'dev', 'etc', 'tmp'])
       mkdirSync(join(base, 'rootfs', directory), { recursive: true });
@@ -119,7 +122,7 @@ export class LiveAgent {
     const config = join(base, 'agent.toml');
     writeFileSync(config, `log_level = "debug"\n${settings}`);
     const node = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN, '--config', config];
-    const child = spawn('unshare', ['-m', 'sh', '-ec', PREPARE, 'sh', ...node], {
+    const child = spawn('unshare', ['-m', ...namespaces, 'sh', '-ec', PREPARE, 'sh', ...node], {
       env: { ...process.env, KATA_AGENT_SERVER_ADDR: `unix://${socket}` },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
