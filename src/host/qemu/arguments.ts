@@ -38,21 +38,18 @@ export function escapeValue(value: string): string {
 
 /** Arguments of `qemu-system-x86_64`, without the program's own name. The guest's console is QEMU's stdout. */
 export function machineArguments(machine: Machine): string[] {
-  const name = `sandbox-${machine.sandboxId}`;
   return [
-    ...['-name', `${name},process=${name}`],
-    ...['-uuid', machine.uuid],
+    ...identityArguments(machine.sandboxId, machine.uuid),
     // q35 and not microvm: vhost-user devices are PCI devices.
     ...['-machine', 'q35,memory-backend=mem'],
     ...accelerationArguments(machine.accelerator),
     ...['-smp', String(machine.cpus)],
     ...['-m', `${machine.memoryMiB}M`],
-    // Shared, because virtiofsd and the vsock device reach into the guest's memory.
-    ...['-object', `memory-backend-memfd,id=mem,size=${machine.memoryMiB}M,share=on`],
-    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-    ...['-kernel', machine.kernel, '-initrd', machine.initrd, '-append', machine.kernelParameters.join(' ')],
-    ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
-    ...['-qmp', `unix:${escapeValue(machine.qmpSocketPath)},server=on,wait=off`],
+    ...sharedMemoryArguments(`${machine.memoryMiB}M`),
+    ...BARE_ARGUMENTS,
+    ...kernelArguments(machine.kernel, machine.initrd, machine.kernelParameters.join(' ')),
+    ...CONSOLE_ARGUMENTS,
+    ...qmpArguments(machine.qmpSocketPath),
     ...['-drive', `if=none,id=root,file=${escapeValue(machine.rootfs)},format=raw,readonly=on`],
     ...['-device', 'virtio-blk-pci,drive=root'],
     ...['-device', 'virtio-rng-pci'],
@@ -60,6 +57,40 @@ export function machineArguments(machine: Machine): string[] {
     ...['-device', `vhost-user-fs-pci,chardev=fs,tag=${escapeValue(machine.fsTag)}`],
     ...vsockArguments(machine.vsock),
   ];
+}
+
+/** Names the machine and its process after its sandbox, by which `ps` finds it. */
+export function identityArguments(sandboxId: string, uuid: string): string[] {
+  const name = `sandbox-${sandboxId}`;
+  return ['-name', `${name},process=${name}`, '-uuid', uuid];
+}
+
+/** Nothing that a user or a distribution configures, no screen, and an end of QEMU where the guest resets. */
+export const BARE_ARGUMENTS: readonly string[] = ['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'];
+
+/** A serial line that is QEMU's stdout. */
+export const CONSOLE_ARGUMENTS: readonly string[] = [
+  ...['-chardev', 'stdio,id=console,signal=off'],
+  ...['-serial', 'chardev:console'],
+];
+
+/**
+ * Memory `mem` that other processes may map, because virtiofsd and the vsock device reach into it.
+ * @param size with QEMU's unit, such as `256M`.
+ * @param extra further properties of the memory, each `name=value`.
+ */
+export function sharedMemoryArguments(size: string, extra: readonly string[] = []): string[] {
+  return ['-object', ['memory-backend-memfd,id=mem', `size=${size}`, 'share=on', ...extra].join(',')];
+}
+
+/** What the machine starts with. */
+export function kernelArguments(kernel: string, initrd: string | undefined, commandLine: string): string[] {
+  return ['-kernel', kernel, ...(initrd === undefined ? [] : ['-initrd', initrd]), '-append', commandLine];
+}
+
+/** The control socket. */
+export function qmpArguments(path: string): string[] {
+  return ['-qmp', `unix:${escapeValue(path)},server=on,wait=off`];
 }
 
 /**

@@ -1,6 +1,8 @@
 /** Client of the QEMU Machine Protocol: JSON lines over a socket (QEMU's docs/interop/qmp-spec). */
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import { sendWithFds } from '../../linux/fdpass.ts';
+import { descriptorOf } from '../../linux/handle.ts';
 import { KataError } from '../../wire/error.ts';
 
 /** QEMU answers from its main loop at once; one that does not answer in this time hangs. */
@@ -47,10 +49,15 @@ export class QmpClient {
 
   /**
    * Gives a command.
+   * @param fds descriptors that go with it, as `getfd` wants them; they stay the caller's.
    * @returns the `return` member of the answer.
    * @throws KataError ERR_COMMAND with QEMU's description, ERR_UNAVAILABLE, or ERR_DEADLINE.
    */
-  execute(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+  execute(
+    command: string,
+    args: Readonly<Record<string, unknown>> = {},
+    fds: readonly number[] = [],
+  ): Promise<unknown> {
     if (this.#lost !== undefined) return Promise.reject(this.#lost);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -61,8 +68,16 @@ export class QmpClient {
         if ('error' in answer) reject(answer.error);
         else resolve(answer.value);
       });
-      this.#socket.write(`${JSON.stringify({ execute: command, arguments: args })}\n`);
+      this.#send(`${JSON.stringify({ execute: command, arguments: args })}\n`, fds);
     });
+  }
+
+  #send(line: string, fds: readonly number[]): void {
+    const bytes = Buffer.from(line);
+    // QEMU ties descriptors to the command in whose bytes they come. Commands are few and short, so what was written
+    // before has left by now, and these bytes go at once; the stream takes what does not.
+    const sent = fds.length === 0 ? 0 : sendWithFds(descriptorOf(this.#socket), bytes, fds);
+    if (sent < bytes.length) this.#socket.write(bytes.subarray(sent));
   }
 
   /** Ends the connection; commands under way fail with ERR_UNAVAILABLE. */

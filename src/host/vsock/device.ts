@@ -28,6 +28,11 @@ export interface VsockDeviceOptions {
   readonly guestCid: number;
   /** Where other programs find the guest's ports (`CONNECT <port>\n`), and the start of the names at which they wait. */
   readonly hybridPath?: string | undefined;
+  /**
+   * How long a `CONNECT` may wait for a program of the guest to listen (ms). By default a guest that refuses, or that is
+   * silent for two seconds, ends it at once.
+   */
+  readonly hybridPatienceMs?: number | undefined;
   /** Gets one line for each thing that goes wrong in the device itself. */
   readonly log?: ((line: string) => void) | undefined;
 }
@@ -49,14 +54,15 @@ export class VsockDevice implements GuestVsock {
    *   be made.
    */
   static async open(options: VsockDeviceOptions): Promise<VsockDevice> {
-    const { guestCid, socketPath, hybridPath } = options;
+    const { guestCid, socketPath, hybridPath, hybridPatienceMs = 0 } = options;
     if (!Number.isInteger(guestCid) || guestCid < GUEST_CID_MIN || guestCid > GUEST_CID_MAX) {
       throw new KataError('ERR_INVALID_ARGUMENT', `guestCid ${guestCid} is not ${GUEST_CID_MIN} to ${GUEST_CID_MAX}`);
     }
     const device = new VsockDevice(BigInt(guestCid), options.log ?? (() => {}));
     await listenAt(device.#server, socketPath);
     try {
-      if (hybridPath !== undefined) device.#hybrid = await HybridSocket.open(hybridPath, device.#muxer);
+      if (hybridPath !== undefined)
+        device.#hybrid = await HybridSocket.open(hybridPath, device.#muxer, hybridPatienceMs);
     } catch (error) {
       await device.close();
       throw error;

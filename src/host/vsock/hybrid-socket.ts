@@ -3,9 +3,17 @@
  * at which `CONNECT <port>\n` reaches the guest, and connections of the guest to port P that go to `<path>_<P>`.
  */
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { peerSendsNoMore } from '../../linux/readiness.ts';
 import { KataError } from '../../wire/error.ts';
 import { formatOk, guestInitiatedPath, parseConnect, REQUEST_LINE_MAX_BYTES } from '../../wire/vsock/hybrid.ts';
-import { ACCEPT_TIMEOUT_MS, HYBRID_CONNECT_TIMEOUT_MS, HYBRID_REQUEST_TIMEOUT_MS } from './limits.ts';
+import {
+  ACCEPT_TIMEOUT_MS,
+  HYBRID_CONNECT_TIMEOUT_MS,
+  HYBRID_REQUEST_TIMEOUT_MS,
+  HYBRID_RETRY_INTERVAL_MS,
+  HYBRID_TRY_TIMEOUT_MS,
+} from './limits.ts';
 import type { Muxer, Offer } from './muxer.ts';
 import { openStream } from './open-stream.ts';
 import { readLine } from './read-line.ts';
@@ -18,19 +26,25 @@ export class HybridSocket {
   readonly #path: string;
   readonly #muxer: Muxer;
   readonly #server: Server;
+  readonly #patienceMs: number;
   readonly #sockets = new Set<Socket>();
 
-  /** Listens at `path`. @throws KataError ERR_SYSCALL, such as EADDRINUSE. */
-  static async open(path: string, muxer: Muxer): Promise<HybridSocket> {
-    const hybrid = new HybridSocket(path, muxer);
+  /**
+   * Listens at `path`.
+   * @param patienceMs how long a request may wait for the guest to listen; with 0, its first refusal is the answer.
+   * @throws KataError ERR_SYSCALL, such as EADDRINUSE.
+   */
+  static async open(path: string, muxer: Muxer, patienceMs = 0): Promise<HybridSocket> {
+    const hybrid = new HybridSocket(path, muxer, patienceMs);
     await listenAt(hybrid.#server, path);
     muxer.setFallback((offer) => hybrid.#offered(offer));
     return hybrid;
   }
 
-  private constructor(path: string, muxer: Muxer) {
+  private constructor(path: string, muxer: Muxer, patienceMs: number) {
     this.#path = path;
     this.#muxer = muxer;
+    this.#patienceMs = patienceMs;
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accepted(socket));
   }
 
@@ -56,11 +70,30 @@ export class HybridSocket {
   }
 
   async #connect(socket: Socket, port: number): Promise<void> {
-    const { stream, opened } = openStream(this.#muxer, port, HYBRID_CONNECT_TIMEOUT_MS);
+    const deadline = performance.now() + this.#patienceMs;
+    for (;;) {
+      try {
+        await this.#tryConnect(socket, port);
+        return;
+      } catch (error) {
+        // Nothing is read from the client meanwhile, so only a look tells that it has gone.
+        if (performance.now() >= deadline || peerSendsNoMore(socket)) throw error;
+      }
+      await delay(HYBRID_RETRY_INTERVAL_MS);
+    }
+  }
+
+  async #tryConnect(socket: Socket, port: number): Promise<void> {
+    // A request that reaches a guest without a listener can be lost without an answer: one that may be tried again is.
+    const timeoutMs = this.#patienceMs > 0 ? HYBRID_TRY_TIMEOUT_MS : HYBRID_CONNECT_TIMEOUT_MS;
+    const { stream, opened } = openStream(this.#muxer, port, timeoutMs);
     const giveUp = () => void stream.destroy();
     socket.once('close', giveUp);
-    await opened;
-    socket.removeListener('close', giveUp);
+    try {
+      await opened;
+    } finally {
+      socket.removeListener('close', giveUp);
+    }
     socket.write(formatOk(stream.localPort));
     splice(socket, stream);
   }

@@ -22,6 +22,12 @@ export const KILL_TIMEOUT_MS = 2000;
 /** How long a connection asked for by the hybrid socket may take (ms). */
 export const HYBRID_CONNECT_TIMEOUT_MS = 2000;
 
+/** The same for one of several tries (ms): a boot may last many of them, and one that was lost must not cost much. */
+export const HYBRID_TRY_TIMEOUT_MS = 1000;
+
+/** Pause between two tries (ms); a refused one costs microseconds, and a longer pause would show in every start. */
+export const HYBRID_RETRY_INTERVAL_MS = 10;
+
 /** How long a client of the hybrid socket may take to send its request line (ms). */
 export const HYBRID_REQUEST_TIMEOUT_MS = 10_000;
 
