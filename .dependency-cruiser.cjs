@@ -14,6 +14,19 @@ module.exports = {
       from: { path: '^src/host/' },
       to: { path: '^(src/(agent|cli)|build|bench|test)/' },
     },
+    {
+      name: 'vmm-imports-only-what-the-harness-has',
+      severity: 'error',
+      comment: 'The machine monitor is a front to the harness: the same QEMU, control socket and vsock device.',
+      from: { path: '^src/vmm/' },
+      to: { path: '^(src|build|bench|test)/', pathNot: '^src/(vmm|host|linux|wire)/' },
+    },
+    {
+      name: 'only-itself-imports-vmm',
+      severity: 'error',
+      from: { path: '^(src|build|bench)/', pathNot: '^src/vmm/' },
+      to: { path: '^src/vmm/' },
+    },
     { name: 'cli-never-imports-agent', severity: 'error', from: { path: '^src/cli/' }, to: { path: '^src/agent/' } },
     {
       name: 'wire-imports-nothing-of-ours',

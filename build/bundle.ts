@@ -1,4 +1,4 @@
-/** Makes one file of the agent, and one of the command line program. */
+/** Makes one file of each program. */
 import { Buffer } from 'node:buffer';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -22,7 +22,10 @@ const AGENT: Bundle = {
   outfile: 'dist/kata-agent.cjs',
   // Node loads CommonJS sooner than a module.
   format: 'cjs',
-  embeds: { EXEC_WORKER_SOURCE: 'src/agent/exec/worker/main.ts' },
+  embeds: {
+    EXEC_WORKER_SOURCE: 'src/agent/exec/worker/main.ts',
+    FILE_WORKER_SOURCE: 'src/agent/storage/worker/main.ts',
+  },
 };
 
 const SANDBOX: Bundle = {
@@ -33,8 +36,11 @@ const SANDBOX: Bundle = {
   banner: "import { createRequire as makeRequire } from 'node:module';const require = makeRequire(import.meta.url);",
 };
 
+const VMM: Bundle = { entry: 'src/vmm/main.ts', outfile: 'dist/kata-vmm.mjs', format: 'esm' };
+const VIRTIOFSD: Bundle = { entry: 'src/cli/kata-virtiofsd.ts', outfile: 'dist/kata-virtiofsd.mjs', format: 'esm' };
+
 /**
- * What both have in common. White space goes, since the guest reads and parses every byte of it; names stay, since stack
+ * What all have in common. White space goes, since the guest reads and parses every byte of it; names stay, since stack
  * traces are all that a failure in the guest leaves. Nothing in the output depends on where the sources lie.
  */
 const COMMON = {
@@ -50,11 +56,11 @@ const COMMON = {
 } as const satisfies BuildOptions;
 
 /**
- * Bundles both programs, and says what it wrote: a file that would be the same is not touched.
+ * Bundles all programs, and says what it wrote: a file that would be the same is not touched.
  * @throws KataError ERR_COMMAND with the bundler's messages.
  */
 export async function bundleAll(log: (line: string) => void = () => {}): Promise<void> {
-  for (const one of [AGENT, SANDBOX]) {
+  for (const one of [AGENT, SANDBOX, VMM, VIRTIOFSD]) {
     if (await bundle(one)) log(`bundle: wrote ${one.outfile}`);
   }
 }

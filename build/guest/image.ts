@@ -1,21 +1,17 @@
 /** Builds the guest image: kernel, initrd and root, each only where what it is made from has changed. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { encodeImageManifest, findImage, type GuestImage, IMAGE_MANIFEST } from '../../src/host/image.ts';
 import { packageRoot } from '../../src/host/package-root.ts';
 import { cacheRoot } from '../../src/host/paths.ts';
-import { hasErrno, KataError } from '../../src/wire/error.ts';
 import { StageCache, stageKey } from './cache.ts';
 import { DEBIAN_KERNEL_STAGE } from './debian-kernel.ts';
 import { erofsVersion, writeErofs } from './erofs.ts';
 import { inputsUnchanged, recordInputs } from './freshness.ts';
 import { buildInitrd } from './initrd.ts';
-import { chooseKernel, prepareKernel } from './kernel.ts';
-import { type GuestManifest, parseGuestManifest } from './manifest.ts';
-import { type RootEntry, type RootTree, rootTree } from './rootfs.ts';
+import { fileHash, gatherParts, ownAgent, treeInputs } from './parts.ts';
+import type { RootTree } from './rootfs.ts';
 import { type SizeRow, sizeTable } from './size-table.ts';
 
 /** What a build may be told. */
@@ -48,7 +44,7 @@ async function buildLocked(cache: StageCache, options: BuildOptions): Promise<Gu
   const seconds = (): string => ((performance.now() - started) / 1000).toFixed(1);
   const root = packageRoot();
   const record = join(cache.directory, INPUT_RECORD);
-  const agent = options.agent ?? join(root, 'dist/kata-agent.cjs');
+  const agent = options.agent ?? ownAgent();
 
   const present = presentImage(cache.directory);
   if (present !== undefined && (await inputsUnchanged(record, root, agent))) {
@@ -56,15 +52,8 @@ async function buildLocked(cache: StageCache, options: BuildOptions): Promise<Gu
     return present;
   }
 
-  await requireAgent(agent);
-  const manifest = parseGuestManifest(await readFile(join(root, 'rootfs/manifest.toml'), 'utf8'));
-  const source = await chooseKernel(manifest.modules, cache, log);
-  const kernel = await prepareKernel(source, manifest.modules, cache);
-  log(`kernel: ${source.version} (${source.origin})`);
-
-  const tree = await rootTree({ packageRoot: root, manifest, kernel, agent });
-  const busybox = staticBusybox(manifest, tree);
-  const initrd = await buildInitrd({ kernel, busybox, init: join(root, 'rootfs/initrd-init') }, cache);
+  const { kernel, tree, busybox, init } = await gatherParts(agent, cache, log);
+  const initrd = await buildInitrd({ kernel, busybox, init }, cache);
   const { rootfs, wasCached } = await buildRoot(tree, cache);
   log(`root: ${wasCached ? 'unchanged' : `built, ${seconds()} s so far`}`);
 
@@ -73,12 +62,12 @@ async function buildLocked(cache: StageCache, options: BuildOptions): Promise<Gu
     kernel: kernel.kernel,
     initrd,
     rootfs,
-    kernelVersion: source.version,
-    kernelOrigin: source.origin,
+    kernelVersion: kernel.source.version,
+    kernelOrigin: kernel.source.origin,
     id: createHash('sha256').update(hashes.join()).digest('hex'),
   };
   await publish(image, cache.directory);
-  await recordInputs(record, [source.image, ...sources(tree)], root, agent);
+  await recordInputs(record, [kernel.source.image, ...sources(tree)], root, agent);
   await cache.prune(['kernel', 'initrd', 'rootfs', DEBIAN_KERNEL_STAGE]);
   for (const line of await sizeReport(tree, image)) log(line);
   log(`image: ${image.id.slice(0, 12)} in ${seconds()} s`);
@@ -93,41 +82,12 @@ function presentImage(directory: string): GuestImage | undefined {
   }
 }
 
-async function requireAgent(agent: string): Promise<void> {
-  try {
-    await stat(agent);
-  } catch (cause) {
-    if (!hasErrno(cause, 'ENOENT')) throw cause;
-    throw new KataError('ERR_HOST', `the agent's bundle ${agent} is missing; "npm run build" makes it`, { cause });
-  }
-}
-
-function staticBusybox(manifest: GuestManifest, tree: RootTree): string {
-  const path = manifest.programs.find(({ isStatic }) => isStatic)?.path;
-  const entry = path === undefined ? undefined : tree.get(path);
-  if (entry?.kind !== 'file') throw new KataError('ERR_INVALID_ARGUMENT', 'manifest: no program is static');
-  return entry.source;
-}
-
 async function buildRoot(tree: RootTree, cache: StageCache): Promise<{ rootfs: string; wasCached: boolean }> {
-  const inputs = await Promise.all([...tree].map(async ([path, entry]) => [path, await describeEntry(entry)] as const));
-  const key = stageKey([['mkfs', await erofsVersion()], ...inputs]);
+  const key = stageKey([['mkfs', await erofsVersion()], ...(await treeInputs(tree))]);
   const { directory, wasCached } = await cache.entry('rootfs', key, (aside) =>
     writeErofs(tree, join(aside, 'root.erofs')),
   );
   return { rootfs: join(directory, 'root.erofs'), wasCached };
-}
-
-/** Text that is the same for two entries if and only if they look the same in the guest. */
-async function describeEntry(entry: RootEntry): Promise<string> {
-  if (entry.kind !== 'file') return JSON.stringify(entry);
-  return `file ${entry.isProgram} ${await fileHash(entry.source)}`;
-}
-
-async function fileHash(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
-  return hash.digest('hex');
 }
 
 function sources(tree: RootTree): string[] {

@@ -9,7 +9,7 @@ import { type StageCache, stageKey } from './cache.ts';
 import { debianKernel } from './debian-kernel.ts';
 import { indexModules } from './depmod.ts';
 import type { ModuleList } from './manifest.ts';
-import { chooseModules, missingModules, readModuleIndex } from './modules.ts';
+import { chooseModules, loadOrder, missingModules, readModuleIndex } from './modules.ts';
 import { unpack } from './unpack.ts';
 import { extractVmlinux, hasPvhEntry } from './vmlinux.ts';
 
@@ -133,6 +133,17 @@ async function bootableKernel(bzImage: Buffer): Promise<Buffer> {
     if (error instanceof KataError && error.code === 'ERR_DECODE') return bzImage;
     throw error;
   }
+}
+
+/**
+ * Paths below `lib/modules/<version>` of the modules that an initrd loads, in that order.
+ * @throws KataError ERR_HOST naming those that the kernel has neither as modules nor built in.
+ */
+export async function modulesToLoad({ source, tree }: GuestKernel, names: readonly string[]): Promise<string[]> {
+  const index = await readModuleIndex(join(tree, 'lib/modules', source.version));
+  const missing = missingModules(index, names);
+  if (missing.length > 0) throw new KataError('ERR_HOST', `${source.version} lacks the modules ${missing.join(', ')}`);
+  return loadOrder(index, names);
 }
 
 function unpackedName(file: string): string {

@@ -6,6 +6,10 @@ import { KataError } from '../../src/wire/error.ts';
 export interface ModuleList {
   /** Loaded by the initrd, in this order. */
   readonly boot: readonly string[];
+  /** Loaded after those of `boot` by the initrd beside Kata's image; taken where they exist. */
+  readonly memoryRoot: readonly string[];
+  /** Loaded after those of `boot` by Kata's initrd; taken where they exist. */
+  readonly fileRoot: readonly string[];
   /** Needed later: a kernel without one of them is not taken. */
   readonly required: readonly string[];
   /** Taken where they exist. */
@@ -59,6 +63,8 @@ export function parseGuestManifest(source: string): GuestManifest {
   return {
     modules: {
       boot: texts(modules, 'boot', 'modules.'),
+      memoryRoot: texts(modules, 'memory_root', 'modules.'),
+      fileRoot: texts(modules, 'file_root', 'modules.'),
       required: texts(modules, 'required', 'modules.'),
       optional: texts(modules, 'optional', 'modules.'),
     },

@@ -74,12 +74,18 @@ export function chooseModules(index: ModuleIndex, list: ModuleList): ModuleChoic
   const missing = missingModules(index, [...list.boot, ...list.required]);
   if (missing.length > 0) throw new KataError('ERR_HOST', `the kernel lacks the modules ${missing.join(', ')}`);
   const boot = loadOrder(index, list.boot);
-  const all = loadOrder(index, [...list.boot, ...list.required, ...list.optional]);
+  const all = loadOrder(index, [
+    ...list.boot,
+    ...list.memoryRoot,
+    ...list.fileRoot,
+    ...list.required,
+    ...list.optional,
+  ]);
   return { boot, all: all.toSorted() };
 }
 
 /** Files of the given modules and of all that they need, in an order in which each can be loaded. */
-function loadOrder(index: ModuleIndex, names: readonly string[]): string[] {
+export function loadOrder(index: ModuleIndex, names: readonly string[]): string[] {
   const files = new Set<string>();
   const visit = (name: string): void => {
     const entry = index.modules.get(name);

@@ -2,14 +2,15 @@
  * Chooses the accelerator. `/dev/kvm` can exist and yet not run a guest: it opens, makes a machine, and then fails or
  * hangs without a word. So KVM is trusted only after a guest under it has run a program that printed a line.
  */
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { KataError } from '../wire/error.ts';
 import { member } from './image-store/root-image.ts';
+import { probeInitrd } from './probe-initrd.ts';
 import { findProgram, mustRun } from './program.ts';
 import { type Accelerator, accelerationArguments } from './qemu/arguments.ts';
+import { OwnedProcess } from './qemu/process.ts';
 
 /** QEMU on this host. */
 export interface Qemu {
@@ -27,13 +28,15 @@ export interface AcceleratorVerdict {
 const VERSION_TIMEOUT_MS = 10_000;
 /** A guest under working KVM reaches its first program in under a second, nested in another machine in a few. */
 const PROBE_TIMEOUT_MS = 15_000;
-/** Enough for a kernel and an initrd of some megabytes. */
+/** Enough for any kernel. */
 const PROBE_MEMORY_MIB = 256;
-/** The guest prints it, and QEMU's own arguments on the screen do not: it appears only joined by the echo. */
+/** The guest prints it, and nothing else does. */
 const WORD = 'kvm-runs-a-guest';
 /** Bytes of console that are searched. */
 const MAX_CONSOLE_BYTES = 1 << 20;
 const KVM_DEVICE = '/dev/kvm';
+/** The guest of the trial, in the cache. */
+const PROBE_INITRD = 'accelerator-probe.cpio';
 
 /**
  * Finds QEMU.
@@ -47,13 +50,13 @@ export async function findQemu(): Promise<Qemu> {
 }
 
 /**
- * Chooses, and remembers the verdict per kernel, initrd and QEMU version.
- * @param guest kernel and initrd of the guest image; the initrd has a busybox.
+ * Chooses, and remembers the verdict per kernel and QEMU version.
+ * @param guest has the kernel that the trial runs.
  * @param cacheDirectory directory of the remembered verdicts.
  */
 export async function chooseAccelerator(
   qemu: Qemu,
-  guest: { readonly kernel: string; readonly initrd: string },
+  guest: { readonly kernel: string },
   cacheDirectory: string,
 ): Promise<AcceleratorVerdict> {
   try {
@@ -64,16 +67,15 @@ export async function chooseAccelerator(
   const file = join(cacheDirectory, `accelerator-${verdictKey(qemu, guest)}.json`);
   const known = readVerdict(file);
   if (known !== undefined) return known;
-  const verdict = await probeKvm(qemu, guest);
-  mkdirSync(dirname(file), { recursive: true });
+  const verdict = await probeKvm(qemu, guest, cacheDirectory);
   writeFileSync(file, JSON.stringify(verdict));
   return verdict;
 }
 
-function verdictKey(qemu: Qemu, guest: { readonly kernel: string; readonly initrd: string }): string {
+function verdictKey(qemu: Qemu, guest: { readonly kernel: string }): string {
   // The host's kernel counts as well: it has the KVM module.
   const host = readFileSync('/proc/sys/kernel/osrelease', 'utf8');
-  const parts = [qemu.path, qemu.version, host, guest.kernel, guest.initrd];
+  const parts = [qemu.path, qemu.version, host, guest.kernel];
   return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 16);
 }
 
@@ -88,15 +90,15 @@ function readVerdict(file: string): AcceleratorVerdict | undefined {
   }
 }
 
-/** Arguments of a machine whose first program is the initrd's busybox, told to print a word and end. */
-function probeArguments(guest: { readonly kernel: string; readonly initrd: string }): string[] {
-  // The kernel gives what follows "--" to the first program; when that ends the kernel panics and resets at once.
-  const parameters = ['console=ttyS0', 'rdinit=/bin/busybox', 'panic=-1', '--', 'echo', WORD];
+/** Arguments of a machine whose first program prints the word and ends. */
+function probeArguments(kernel: string, initrd: string): string[] {
+  // When the first program ends the kernel panics, and resets at once.
+  const parameters = ['console=ttyS0', 'panic=-1'];
   return [
     ...accelerationArguments('kvm'),
     ...['-machine', 'q35', '-m', `${PROBE_MEMORY_MIB}M`],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
-    ...['-kernel', guest.kernel, '-initrd', guest.initrd, '-append', parameters.join(' ')],
+    ...['-kernel', kernel, '-initrd', initrd, '-append', parameters.join(' ')],
   ];
 }
 
@@ -105,13 +107,36 @@ export function provesGuest(console: string): boolean {
   return console.split('\n').some((line) => line.trim() === WORD);
 }
 
-/** Runs a guest under KVM until it has proved itself, ended, or taken too long. It is killed in any case. */
-function probeKvm(
+/** Tries KVM with a guest of our own under the kernel given. */
+async function probeKvm(
   qemu: Qemu,
-  guest: { readonly kernel: string; readonly initrd: string },
+  { kernel }: { readonly kernel: string },
+  cacheDirectory: string,
 ): Promise<AcceleratorVerdict> {
+  try {
+    // It dies with us: a trial under a KVM that hangs would go on for ever.
+    const argv = [qemu.path, ...probeArguments(kernel, placeProbeInitrd(cacheDirectory))];
+    return await runProbe(await OwnedProcess.start(argv, ['ignore', 'pipe', 'pipe']));
+  } catch (error) {
+    return { accelerator: 'tcg', reason: `the trial of KVM does not start: ${KataError.from(error).message}` };
+  }
+}
+
+/** Puts the guest of the trial into the cache, where it stays: whoever ends during a trial leaves nothing else. */
+function placeProbeInitrd(cacheDirectory: string): string {
+  mkdirSync(cacheDirectory, { recursive: true });
+  const path = join(cacheDirectory, PROBE_INITRD);
+  const aside = `${path}.${process.pid}`;
+  writeFileSync(aside, probeInitrd(WORD));
+  // Two processes may do this at a time; each finds a whole file.
+  renameSync(aside, path);
+  return path;
+}
+
+/** Runs a guest under KVM until it has proved itself, ended, or taken too long. It is killed in any case. */
+function runProbe(qemu: OwnedProcess): Promise<AcceleratorVerdict> {
+  const { child } = qemu;
   return new Promise((resolve) => {
-    const child = spawn(qemu.path, probeArguments(guest), { stdio: ['ignore', 'pipe', 'pipe'] });
     let console = '';
     let complaint = '';
     const timer = setTimeout(() => {
@@ -119,17 +144,16 @@ function probeKvm(
     }, PROBE_TIMEOUT_MS);
     const settle = (verdict: AcceleratorVerdict): void => {
       clearTimeout(timer);
-      child.kill('SIGKILL');
+      qemu.kill();
       resolve(verdict);
     };
-    child.stdout.on('data', (chunk: Buffer) => {
+    child.stdout?.on('data', (chunk: Buffer) => {
       if (console.length < MAX_CONSOLE_BYTES) console += chunk.toString('latin1');
       if (provesGuest(console)) settle({ accelerator: 'kvm', reason: 'a guest under KVM printed a line' });
     });
-    child.stderr.on('data', (chunk: Buffer) => {
+    child.stderr?.on('data', (chunk: Buffer) => {
       if (complaint.length < MAX_CONSOLE_BYTES) complaint += chunk.toString('utf8');
     });
-    child.on('error', (error) => settle({ accelerator: 'tcg', reason: `QEMU does not start: ${error.message}` }));
     child.on('close', () => {
       const last = complaint.trim().split('\n').at(-1) ?? '';
       settle({ accelerator: 'tcg', reason: `a guest under KVM ended early${last === '' ? '' : `: ${last}`}` });

@@ -44,6 +44,7 @@ export async function bootGuest(options: SandboxOptions, timeline: Timeline): Pr
     accelerator,
     virtiofsd,
     kernelParameters: options.kernelParameters ?? [],
+    qemuArguments: options.qemuArguments ?? [],
     onConsoleLine: options.onConsoleLine ?? (() => {}),
   });
   timeline.reach('machine started');

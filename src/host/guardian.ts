@@ -18,9 +18,12 @@ const CLEANUP_TIMEOUT_MS = 30_000;
 const FOREIGN_GUARDIAN_TIMEOUT_MS = 5_000;
 const POLL_INTERVAL_MS = 20;
 const SCRIPT_FILE = 'guardian.sh';
+/** Paths of sockets that lie in directories of others and shall go too, one a line. */
+export const FOREIGN_SOCKETS_FILE = 'sockets';
 
 /**
- * Arguments: state directory, share directory. Both are made of checked names, so no path has a blank.
+ * Arguments: state directory, share directory, which is the state directory again where there is no share. Both are made
+ * of checked names, so no path has a blank. Sockets outside of them are listed in a file, one path a line.
  *
  * A recorded pid is the leader of a process group of its own. It is trusted only while its command line names one of
  * the two directories, or is empty (a zombie, whose group may still live), or is gone: a group's number is not given to
@@ -60,6 +63,11 @@ if [ -n "$found" ]; then
   echo "still mounted: $found" >&2
   exit 1
 fi
+if [ -r "$state/${FOREIGN_SOCKETS_FILE}" ]; then
+  while read -r path; do
+    [ -S "$path" ] && rm -f -- "$path"
+  done < "$state/${FOREIGN_SOCKETS_FILE}"
+fi
 rm -rf --one-file-system -- "$share" "$state"
 `;
 
@@ -80,8 +88,11 @@ export class Guardian {
     });
   }
 
-  /** Starts the guardian, in a session of its own so that no Ctrl-C of a terminal reaches it. */
-  static start(state: StateDirectory, shareDirectory: string): Guardian {
+  /**
+   * Starts the guardian, in a session of its own so that no Ctrl-C of a terminal reaches it.
+   * @param shareDirectory has mounts below it; without one there is no share.
+   */
+  static start(state: StateDirectory, shareDirectory: string = state.path): Guardian {
     const child = spawn('/bin/sh', scriptArguments(state, shareDirectory), {
       cwd: '/',
       detached: true,
@@ -120,17 +131,17 @@ async function finish(gone: Promise<{ code: number | null; stderr: string }>): P
 
 /**
  * Cleans up after sandboxes whose harness has died together with its guardian.
- * @param shareDirectoryOf share directory of a sandbox, by its id.
+ * @param shareDirectoryOf share directory of a sandbox, by its id; without one there are no shares.
  * @returns the ids that were cleaned up.
  */
-export async function sweepStale(runRoot: string, shareDirectoryOf: (id: string) => string): Promise<string[]> {
+export async function sweepStale(runRoot: string, shareDirectoryOf?: (id: string) => string): Promise<string[]> {
   const swept: string[] = [];
   for (const state of staleStateDirectories(runRoot)) {
     await letGuardianFinish(state);
     // The name may have been taken again meanwhile, by a harness that lives.
     if (!staleStateDirectories(runRoot).some(({ id }) => id === state.id)) continue;
     // Without input the script goes to work at once.
-    const argv = ['/bin/sh', ...scriptArguments(state, shareDirectoryOf(state.id))];
+    const argv = ['/bin/sh', ...scriptArguments(state, shareDirectoryOf?.(state.id) ?? state.path)];
     await runProgram(argv, { timeoutMs: CLEANUP_TIMEOUT_MS });
     swept.push(state.id);
   }

@@ -37,6 +37,8 @@ export interface MachineOptions {
   readonly virtiofsd: Virtiofsd;
   /** Further words of the kernel command line. */
   readonly kernelParameters: readonly string[];
+  /** Further arguments of QEMU. */
+  readonly qemuArguments?: readonly string[];
   readonly onConsoleLine: (line: string) => void;
 }
 
@@ -96,7 +98,10 @@ export class HostMachine {
         fsTag: SHARE_TAG,
         qmpSocketPath: state.file('qmp.sock'),
       });
-      const qemu = await OwnedProcess.start([options.qemu.path, ...args], ['ignore', 'pipe', 'pipe']);
+      const qemu = await OwnedProcess.start(
+        [options.qemu.path, ...args, ...(options.qemuArguments ?? [])],
+        ['ignore', 'pipe', 'pipe'],
+      );
       state.recordPid('qemu', qemu.pid);
       const console = follow(qemu.child.stdout, new ConsoleLog(state.file('console.log'), options.onConsoleLine));
       const complaints = follow(qemu.child.stderr, new ConsoleLog(state.file('qemu.log')));

@@ -25,11 +25,18 @@ export interface ProgramOptions {
 /**
  * Absolute path of a program, looked for in PATH and then in `elsewhere`.
  * @param elsewhere absolute paths of the program in places that are not in PATH, such as `/usr/lib/qemu/virtiofsd`.
+ * @param accept tells of an executable file whether it is the program that is meant; each is, where it is not given.
  */
-export function findProgram(name: string, elsewhere: readonly string[] = []): string | undefined {
+export function findProgram(
+  name: string,
+  elsewhere: readonly string[] = [],
+  accept: (path: string) => boolean = () => true,
+): string | undefined {
   const path = process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin';
   const candidates = path.split(delimiter).filter((directory) => directory.startsWith('/'));
-  return [...candidates.map((directory) => join(directory, name)), ...elsewhere].find(isExecutable);
+  return [...candidates.map((directory) => join(directory, name)), ...elsewhere].find(
+    (candidate) => isExecutable(candidate) && accept(candidate),
+  );
 }
 
 function isExecutable(path: string): boolean {

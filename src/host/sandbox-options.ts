@@ -21,6 +21,8 @@ export interface SandboxOptions {
   readonly bootTimeoutMs?: number;
   /** Further words of the kernel command line, such as `agent.log=debug`. */
   readonly kernelParameters?: readonly string[];
+  /** Further arguments of QEMU, such as ports for what is plugged in later. */
+  readonly qemuArguments?: readonly string[];
   /** Ends the boot; its reason is thrown. Has no effect afterwards. */
   readonly signal?: AbortSignal;
   readonly onPhase?: (phase: Phase, atMs: number) => void;

@@ -1,5 +1,6 @@
 /** virtiofsd: the process that serves the share to the guest. There are two programs of this name. */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, realpathSync } from 'node:fs';
+import { basename } from 'node:path';
 import { unixListen } from '../linux/unix-listen.ts';
 import { KataError } from '../wire/error.ts';
 import { findProgram, runProgram } from './program.ts';
@@ -18,6 +19,8 @@ export interface Virtiofsd {
 
 /** None of the distributions has it in PATH: Debian 12, Fedora and RHEL, Debian 13 and Ubuntu. */
 const PLACES = ['/usr/lib/qemu/virtiofsd', '/usr/libexec/virtiofsd', '/usr/lib/virtiofsd'];
+/** Name of our bin, behind all links. */
+const OWN_NAME = 'kata-virtiofsd';
 const VERSION_TIMEOUT_MS = 5_000;
 /** One guest is the only client. */
 const BACKLOG = 1;
@@ -36,12 +39,18 @@ export function virtiofsdArguments(kind: VirtiofsdKind, fd: number, directory: s
     : [`--fd=${fd}`, `--shared-dir=${directory}`, '--cache=auto', '--announce-submounts', '--log-level=warn'];
 }
 
+/** True for our own program, which only calls one of the two and may have been put where they are looked for. */
+function isOurOwn(path: string): boolean {
+  return basename(realpathSync(path)) === OWN_NAME;
+}
+
 /**
  * Finds virtiofsd and tells which of the two it is.
+ * @param named path of the one to take; it is looked for where none is named.
  * @throws KataError ERR_HOST where there is none.
  */
-export async function findVirtiofsd(): Promise<Virtiofsd> {
-  const path = findProgram('virtiofsd', PLACES);
+export async function findVirtiofsd(named?: string): Promise<Virtiofsd> {
+  const path = named ?? findProgram('virtiofsd', PLACES, (candidate) => !isOurOwn(candidate));
   if (path === undefined) throw new KataError('ERR_HOST', `no virtiofsd in PATH or as ${PLACES.join(', ')}`);
   const { stdout, stderr } = await runProgram([path, '--version'], { timeoutMs: VERSION_TIMEOUT_MS });
   const text = `${stdout}${stderr}`;

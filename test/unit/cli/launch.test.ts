@@ -18,7 +18,8 @@ describe('the launchers', () => {
     home = join(top, 'a b/node_modules/kata-agent-ts');
     cpSync(BIN, join(home, 'src/cli/bin'), { recursive: true });
     mkdirSync(join(home, 'dist'));
-    for (const bundle of ['kata-sandbox.mjs', 'kata-agent.cjs']) writeFileSync(join(home, 'dist', bundle), '');
+    for (const bundle of ['kata-sandbox.mjs', 'kata-agent.cjs', 'kata-virtiofsd.mjs'])
+      writeFileSync(join(home, 'dist', bundle), '');
   });
   afterEach(() => rmSync(top, { recursive: true, force: true }));
 
@@ -33,6 +34,7 @@ describe('the launchers', () => {
   it.each([
     ['kata-sandbox', 'kata-sandbox.mjs'],
     ['kata-agent', 'kata-agent.cjs'],
+    ['kata-virtiofsd', 'kata-virtiofsd.mjs'],
   ])('%s passes arguments and the exit status through', (name, bundle) => {
     installNode(join(home, 'node_modules'));
     const { stdout, status } = run(join(home, 'src/cli/bin', name), 'one word', '', '--flag');

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type CpioEntry, encodeCpio } from '../../../../build/guest/cpio.ts';
+import { type CpioEntry, encodeCpio } from '../../../src/host/cpio.ts';
 
 const ENTRIES: readonly CpioEntry[] = [
   { kind: 'file', path: 'etc/odd', mode: 0o640, content: Buffer.from('five!') },

@@ -14,7 +14,13 @@ const INDEX = parseModuleIndex(
   'kernel/fs/ext4/ext4.ko\nkernel/lib/libcrc32c.ko\n',
 );
 
-const list = (boot: string[], required: string[] = [], optional: string[] = []) => ({ boot, required, optional });
+const list = (boot: string[], required: string[] = [], optional: string[] = []) => ({
+  boot,
+  memoryRoot: [],
+  fileRoot: [],
+  required,
+  optional,
+});
 
 describe('moduleName', () => {
   it.each([

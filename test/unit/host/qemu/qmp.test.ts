@@ -1,10 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { QmpClient } from '../../../../src/host/qemu/qmp.ts';
+import { receiveWithFds } from '../../../../src/linux/fdpass.ts';
+import { descriptorOf } from '../../../../src/linux/handle.ts';
+import { watchStream } from '../../../../src/linux/readiness.ts';
 
 const GREETING = { QMP: { version: { qemu: { major: 7, minor: 2, micro: 0 } }, capabilities: [] } };
 
@@ -43,6 +46,30 @@ describe('QmpClient', () => {
     const client = await QmpClient.connect(path, (name, data) => events.push([name, data]));
     expect(await client.execute('query-status')).toEqual({ asked: 'query-status' });
     expect(events).toEqual([['STOP', { why: 'asked' }]]);
+    client.close();
+  });
+
+  it('sends descriptors with the command that wants them', async () => {
+    const received: number[] = [];
+    server = createServer({ pauseOnConnect: true }, (socket) => {
+      socket.write(`${JSON.stringify(GREETING)}\r\n`);
+      const watch = watchStream(socket, () => {
+        const into = Buffer.alloc(1000);
+        const message = receiveWithFds(descriptorOf(socket), into);
+        if (message.kind === 'end') watch.close();
+        if (message.kind !== 'data') return;
+        received.push(...message.fds);
+        socket.write('{"return": {}}\r\n');
+      });
+    });
+    await new Promise<void>((resolve) => server?.listen(path, resolve));
+    const client = await QmpClient.connect(path);
+    const file = openSync('/dev/null', 'r');
+    await client.execute('getfd', { fdname: 'tap' }, [file]);
+    closeSync(file);
+    expect(received).toHaveLength(1);
+    expect(received.map((fd) => fstatSync(fd).rdev)).toEqual([statSync('/dev/null').rdev]);
+    for (const fd of received) closeSync(fd);
     client.close();
   });
 

@@ -31,21 +31,21 @@ export function afterTest(cleanup: () => Promise<void> | void): void {
 }
 
 /** A device that no guest has connected to. */
-export async function openDevice(): Promise<Omit<Fixture, 'guest'>> {
+export async function openDevice(hybridPatienceMs?: number): Promise<Omit<Fixture, 'guest'>> {
   const directory = mkdtempSync(join(tmpdir(), 'vsock-test-'));
   afterTest(() => rmSync(directory, { recursive: true, force: true }));
   const socketPath = join(directory, 'vhost.sock');
   const hybridPath = join(directory, 'hybrid.sock');
   const lines: string[] = [];
   const log = (line: string): void => void lines.push(line);
-  const device = await VsockDevice.open({ socketPath, hybridPath, guestCid: GUEST_CID, log });
+  const device = await VsockDevice.open({ socketPath, hybridPath, hybridPatienceMs, guestCid: GUEST_CID, log });
   afterTest(() => device.close());
   return { device, socketPath, hybridPath, lines };
 }
 
 /** A device with a running guest. */
-export async function openFixture(options: FakeGuestOptions = {}): Promise<Fixture> {
-  const fixture = await openDevice();
+export async function openFixture(options: FakeGuestOptions = {}, hybridPatienceMs?: number): Promise<Fixture> {
+  const fixture = await openDevice(hybridPatienceMs);
   const guest = await FakeGuest.start(fixture.socketPath, options);
   afterTest(() => guest.close());
   return { ...fixture, guest };

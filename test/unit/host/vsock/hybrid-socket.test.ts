@@ -41,6 +41,45 @@ describe('the hybrid socket', () => {
     expect(await read).toEqual(Buffer.alloc(0));
   });
 
+  it('with patience asks a guest that refuses again, until it accepts', async () => {
+    const { guest, hybridPath } = await openFixture({}, 60_000);
+    const client = await dial(hybridPath);
+    client.write(`CONNECT ${PORT}\n`);
+    for (let refusals = 0; refusals < 3; refusals += 1) {
+      const { header } = await guest.next(Op.REQUEST);
+      guest.send({ op: Op.RST, srcPort: PORT, dstPort: header.srcPort });
+    }
+    const { header } = await guest.next(Op.REQUEST);
+    guest.send({ op: Op.RESPONSE, srcPort: PORT, dstPort: header.srcPort });
+    expect(String((await once(client, 'data'))[0])).toBe(`OK ${header.srcPort}\n`);
+  });
+
+  it('with patience asks again where the guest has lost the request, and no more once the client has gone', async () => {
+    const { guest, hybridPath, device } = await openFixture({}, 60_000);
+    const client = await dial(hybridPath);
+    client.write(`CONNECT ${PORT}\n`);
+    const first = await guest.next(Op.REQUEST);
+    const second = await guest.next(Op.REQUEST);
+    expect(second.header.srcPort).not.toBe(first.header.srcPort);
+    client.destroy();
+    await expect.poll(() => device.stats.connections, { timeout: 10_000 }).toBe(0);
+  });
+
+  it('has patience for its time only', async () => {
+    const { guest, hybridPath } = await openFixture({}, 1);
+    const client = await dial(hybridPath);
+    const read = readToEnd(client);
+    client.write(`CONNECT ${PORT}\n`);
+    const refuse = async (): Promise<never> => {
+      for (;;) {
+        const { header } = await guest.next(Op.REQUEST);
+        guest.send({ op: Op.RST, srcPort: PORT, dstPort: header.srcPort });
+      }
+    };
+    refuse().catch(() => {});
+    expect(await read).toEqual(Buffer.alloc(0));
+  });
+
   it.each(['CONNECT x\n', 'HELLO\n', 'x'.repeat(100)])('ends for %j', async (line) => {
     const { hybridPath, device } = await openFixture();
     const client = await dial(hybridPath);

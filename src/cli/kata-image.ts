@@ -1,0 +1,30 @@
+/** `kata-sandbox kata-image`: writes the guest as Kata's own shim loads it. */
+import { type Command, Option } from 'commander';
+import {
+  buildKataImage,
+  KATA_FORMS,
+  KATA_ROOT_TYPES,
+  type KataForm,
+  type KataRootType,
+} from '../../build/guest/kata-image.ts';
+
+interface KataImageFlags {
+  readonly form: KataForm | 'both';
+  readonly fs: KataRootType;
+  readonly output: string;
+}
+
+/** Adds the command to the program. */
+export function addKataImage(program: Command): void {
+  program
+    .command('kata-image')
+    .description("Writes the guest as Kata's shim loads it: a disk for image=, an archive for initrd=, and the kernel.")
+    .addOption(new Option('--form <form>', 'which').choices([...KATA_FORMS, 'both']).default('both'))
+    .addOption(new Option('--fs <type>', "the disk's file system").choices(KATA_ROOT_TYPES).default('ext4'))
+    .requiredOption('-o, --output <directory>', 'where to write; what is there is replaced')
+    .action(async ({ form, fs, output }: KataImageFlags) => {
+      const forms = form === 'both' ? KATA_FORMS : [form];
+      const log = (line: string): void => void process.stderr.write(`${line}\n`);
+      await buildKataImage({ forms, rootType: fs, output, log });
+    });
+}
