@@ -230,7 +230,7 @@ describe('UpdateInterface', () => {
 
   it('leaves IPv6 out where it is off', async () => {
     addLink('eth0', MAC_A);
-    inside('sysctl', '-q', '-w', 'net.ipv6.conf.eth0.disable_ipv6=1');
+    inside('sh', '-c', 'echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6');
     const { agent } = live.client;
     const addresses = [v6('fd00:1::2', '64'), v4('10.1.0.2', '24')];
     const change = async () => {
