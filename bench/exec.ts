@@ -13,6 +13,7 @@ import { GUEST_SHARE } from '../src/host/share.ts';
 import { KataError } from '../src/wire/error.ts';
 import { BenchPort } from '../test/integration/guest/bench-ports.ts';
 import { createRaw, execIn, type ProcessRef } from '../test/integration/support/exec.ts';
+import { readUntilEmpty } from '../test/integration/support/shim-readers.ts';
 import { quantile } from '../test/integration/support/soak.ts';
 import { type BenchGuest, carryProgram, connectTo, startBenchGuest, startInGuest } from './support/bench-guest.ts';
 import { describeMachine, markdownTable, writeSection } from './support/document.ts';
@@ -45,13 +46,11 @@ async function execOnce(container: Container, streams: 'passfd' | 'unary'): Prom
 
 /** An exec as the shim makes it, in a container that the harness has not made. */
 async function unaryExec(guest: BenchGuest, ref: ProcessRef): Promise<undefined> {
-  const { agent } = guest.sandbox.calls;
+  const { calls } = guest.sandbox;
+  const { agent } = calls;
   const process = { User: {}, Args: ['true'], Env: ['PATH=/bin'], Cwd: '/' };
   await agent.ExecProcess({ ...ref, process });
-  const ended = async (read: typeof agent.ReadStdout): Promise<void> => {
-    while ((await read({ ...ref, len: 32 * 1024 })).data.length > 0);
-  };
-  await Promise.all([ended(agent.ReadStdout), ended(agent.ReadStderr)]);
+  await Promise.all([readUntilEmpty(calls, ref, 'ReadStdout'), readUntilEmpty(calls, ref, 'ReadStderr')]);
   const { status } = await agent.WaitProcess(ref);
   if (status !== 0) throw new Error(`true ended with ${status}`);
 }

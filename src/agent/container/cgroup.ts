@@ -3,6 +3,7 @@ import { existsSync, rmdirSync, writeFileSync } from 'node:fs';
 import { GrpcStatus, hasErrno, KataError } from '../../wire/error.ts';
 import { fstypeAt, type MountEntry, readMountTable } from '../boot/mount-table.ts';
 import { eventually } from '../process/delay.ts';
+import { sendSignal } from '../process/send-signal.ts';
 import { type Freezer, findFreezer, freeze, isFrozen, requestState, requestThawBelow, thaw } from './cgroup-freezer.ts';
 import { keyedNumber, processesIn, subtree, unlessGone } from './cgroup-tree.ts';
 import { SIGKILL } from './sigterm.ts';
@@ -145,7 +146,7 @@ export class Cgroup {
       const found = [...this.processes()].filter((pid) => !killed.has(pid));
       if (found.length === 0) break;
       for (const pid of found) {
-        sendKill(pid);
+        sendSignal(pid, SIGKILL);
         killed.add(pid);
       }
     }
@@ -166,12 +167,4 @@ function isEmptyTree(directory: string): boolean {
   // One look for version 2, however many cgroups a container has made.
   const populated = keyedNumber(`${directory}/cgroup.events`, 'populated');
   return populated === undefined ? subtree(directory).flatMap(processesIn).length === 0 : populated === 0;
-}
-
-function sendKill(pid: number): void {
-  try {
-    process.kill(pid, SIGKILL);
-  } catch (error) {
-    if (!hasErrno(error, 'ESRCH')) throw KataError.from(error);
-  }
 }

@@ -1,10 +1,10 @@
 /** Starts a process in a container that runs. */
 import { KataError } from '../../wire/error.ts';
 import type { ExecPlan, ExecTarget, StartedExec } from '../exec/starter.ts';
+import { sendSignal } from '../process/send-signal.ts';
 import type { AgentRuntime } from '../runtime.ts';
 import { type ProcessIo, pipeIo, terminalIo } from '../stream/process-io.ts';
 import { closeAgentEnds, closeChildEnds, openStdioPipes, type StdioPipes } from '../stream/stdio.ts';
-import { sendSignal } from './signal.ts';
 import { SIGKILL } from './sigterm.ts';
 
 /** A process that runs, and the agent's ends of its streams, which are the caller's. */

@@ -1,13 +1,13 @@
 /** Makes the first process of a container, with pipes or with a terminal. */
 import { closeSync, openSync } from 'node:fs';
 import { fstypeAt, readMountTable } from '../boot/mount-table.ts';
+import { sendSignal } from '../process/send-signal.ts';
 import type { AgentRuntime } from '../runtime.ts';
 import { pipeIo, terminalIo } from '../stream/process-io.ts';
 import { closeAgentEnds, closeChildEnds, openStdioPipes } from '../stream/stdio.ts';
 import { ConsoleSocket } from './console-socket.ts';
 import { type CrunCreate, crunCreate } from './crun.ts';
 import type { StreamedExec } from './exec-start.ts';
-import { sendSignal } from './signal.ts';
 import { SIGKILL } from './sigterm.ts';
 
 /** What it is made of. */

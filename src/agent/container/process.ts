@@ -2,11 +2,12 @@
 import { type ExitStatus, exitCode } from '../../linux/wait.ts';
 import { KataError } from '../../wire/error.ts';
 import { cancelled } from '../process/mutex.ts';
+import { sendSignal } from '../process/send-signal.ts';
 import type { InputStream } from '../stream/input-stream.ts';
 import type { OutputStream } from '../stream/output-stream.ts';
 import { closeIo, type ProcessIo } from '../stream/process-io.ts';
 import type { Terminal } from '../stream/terminal.ts';
-import { checkSignal, sendSignal } from './signal.ts';
+import { checkSignal } from './signal.ts';
 import { ignoresSigterm, SIGKILL, SIGTERM } from './sigterm.ts';
 
 /** How a process's time with us ended. */

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { hasErrno, KataError } from '../../wire/error.ts';
 import { SIGKILL } from '../container/sigterm.ts';
 import { eventually } from '../process/delay.ts';
+import { sendSignal } from '../process/send-signal.ts';
 
 /** For processes that fork faster than they are found, or that hang in the kernel (ms). */
 const KILL_DEADLINE_MS = 2_000;
@@ -25,13 +26,7 @@ function sessionOf(pid: string): number | undefined {
 
 function killOnce(session: number): boolean {
   const members = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && sessionOf(name) === session);
-  for (const pid of members) {
-    try {
-      process.kill(Number(pid), SIGKILL);
-    } catch (error) {
-      if (!hasErrno(error, 'ESRCH')) throw KataError.from(error);
-    }
-  }
+  for (const pid of members) sendSignal(Number(pid), SIGKILL);
   return members.length === 0;
 }
 

@@ -5,6 +5,7 @@ import { hasErrno, KataError } from '../../wire/error.ts';
 import type { AgentConfig } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
 import { runCommand } from '../process/command.ts';
+import { MODPROBE } from '../process/modprobe.ts';
 import type { Reaper } from '../process/reaper.ts';
 import type { UeventListener } from '../process/uevents.ts';
 import { checkedPciPath, namesIn, pciDirectory } from './pci-path.ts';
@@ -35,7 +36,7 @@ export interface DeviceRoots {
   readonly modprobe: string;
 }
 
-const ROOTS: DeviceRoots = { sys: '/sys', dev: '/dev', modprobe: '/sbin/modprobe' };
+const ROOTS: DeviceRoots = { sys: '/sys', dev: '/dev', modprobe: MODPROBE };
 const VIRTIO_DEVICE = /^virtio[0-9]+$/;
 
 /** Loading a driver may probe hardware, and a scan asks the device; neither may hold us up (ms). */
@@ -44,8 +45,8 @@ const HELPER_DEADLINE_MS = 10_000;
 const SEARCH_EVERY_MS = 1_000;
 
 /**
- * $1 of all of them is where sysfs is. The bus is searched by writing to it: for machines that do not tell the guest of what was plugged in. A directory that
- * is not there is no error.
+ * $1 of all of them is where sysfs is. The bus is searched by writing to it: for machines that do not tell the guest of
+ * what was plugged in. A directory that is not there is no error.
  */
 const PCI_RESCAN = '[ ! -e "$1/bus/pci/rescan" ] || echo 1 > "$1/bus/pci/rescan"';
 /** $2 modprobe, $3 id, $4 unit. Nobody loads a driver for what was plugged in but we; one that is built in is no error. */

@@ -7,6 +7,7 @@ import { yieldProcessor } from '../../linux/scheduler.ts';
 import type { ExitStatus } from '../../linux/wait.ts';
 import { hasErrno, KataError } from '../../wire/error.ts';
 import type { Reaper } from '../process/reaper.ts';
+import { sendSignal } from '../process/send-signal.ts';
 import { type ExecPhase, execError } from './exec-error.ts';
 import type { ExecPlan, ExecTarget } from './starter.ts';
 import type { LauncherThread } from './thread.ts';
@@ -54,14 +55,6 @@ function isStopped(pid: number): boolean {
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[STAT_STATE] === 'T';
   } catch {
     return false;
-  }
-}
-
-function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (!hasErrno(error, 'ESRCH')) throw KataError.from(error);
   }
 }
 
@@ -175,7 +168,7 @@ export class Birth {
   kill(): void {
     const pid = this.#child?.pid ?? this.#newest();
     // The number of one that was collected may be another's.
-    if (pid !== undefined && !this.#gone) send(pid, 'SIGKILL');
+    if (pid !== undefined && !this.#gone) sendSignal(pid, 'SIGKILL');
   }
 
   #claim(pid: number): Child {
@@ -258,7 +251,7 @@ export class Birth {
   /** Lets a stopped child go on. @returns whether it was stopped. */
   #wake(pid: number): boolean {
     if (this.#over || this.#gone || !isStopped(pid)) return false;
-    send(pid, 'SIGCONT');
+    sendSignal(pid, 'SIGCONT');
     return true;
   }
 }

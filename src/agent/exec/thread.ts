@@ -1,26 +1,17 @@
 /** The main thread's view of one thread of the launcher. */
-import { Worker, type WorkerOptions } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { KataError } from '../../wire/error.ts';
+import { WORKER_OPTIONS } from '../process/worker-options.ts';
 import type { AgentSide, Gate } from './agent-side.ts';
 import type { Job, JobResult, ThreadData, ThreadKind, ThreadMessage } from './worker/job.ts';
 
 /** Text of the thread's program where the agent is one file; not there where it runs from its sources. */
 declare const EXEC_WORKER_SOURCE: string | undefined;
 
-/** A thread has a few small objects at a time; V8 gives it far more unless told (MiB). */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 } as const;
-
-const OPTIONS: WorkerOptions = {
-  resourceLimits: RESOURCE_LIMITS,
-  // It opens and closes descriptors by system calls of its own, and gives some to us.
-  trackUnmanagedFds: false,
-  execArgv: ['--disable-warning=ExperimentalWarning'],
-};
-
 function startWorker(workerData: ThreadData): Worker {
   if (typeof EXEC_WORKER_SOURCE === 'string')
-    return new Worker(EXEC_WORKER_SOURCE, { ...OPTIONS, workerData, eval: true });
-  return new Worker(new URL('./worker/main.ts', import.meta.url), { ...OPTIONS, workerData });
+    return new Worker(EXEC_WORKER_SOURCE, { ...WORKER_OPTIONS, workerData, eval: true });
+  return new Worker(new URL('./worker/main.ts', import.meta.url), { ...WORKER_OPTIONS, workerData });
 }
 
 /** A job under way. */

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { hasErrno } from '../../wire/error.ts';
 import { namesIn } from '../device/pci-path.ts';
 import type { Logger } from '../log/logger.ts';
-import { runCommand } from '../process/command.ts';
+import { MODPROBE, runModprobe } from '../process/modprobe.ts';
 import type { Reaper } from '../process/reaper.ts';
 
 /** Where the kernel shows its devices, and what loads a driver. */
@@ -12,14 +12,11 @@ export interface DriverRoots {
   readonly modprobe: string;
 }
 
-const ROOTS: DriverRoots = { sys: '/sys', modprobe: '/sbin/modprobe' };
+const ROOTS: DriverRoots = { sys: '/sys', modprobe: MODPROBE };
 const BUSES = ['virtio', 'pci'];
 
 /** What such a device calls its driver: virtio's kind 1, or PCI's class 2 (linux/virtio_ids.h, linux/pci_ids.h). */
 const NETWORK_ALIAS = /^(virtio:d00000001v|pci:v[\dA-F]{8}d[\dA-F]{8}sv[\dA-F]{8}sd[\dA-F]{8}bc02)[\da-zA-Z]*$/;
-
-/** A driver may probe hardware (ms). */
-const DEADLINE_MS = 20_000;
 
 /** Loads them, for one who waits for an interface. */
 export class NetworkDrivers {
@@ -54,8 +51,7 @@ export class NetworkDrivers {
 
   async #load(alias: string): Promise<void> {
     try {
-      const argv = [this.#roots.modprobe, alias];
-      const { status, stderr } = await runCommand(this.#reaper, argv, { deadlineMs: DEADLINE_MS });
+      const { status, stderr } = await runModprobe(this.#reaper, [alias], this.#roots.modprobe);
       this.#logger.info({ alias, status, stderr: stderr.toString('utf8').trim() }, 'driver of a network device');
     } catch (error) {
       this.#logger.warn({ alias, error }, 'the driver of a network device cannot be loaded');

@@ -8,6 +8,7 @@ import { O_CLOEXEC, pipe2 } from '../../linux/pipe.ts';
 import type { ExitStatus } from '../../linux/wait.ts';
 import { hasErrno, KataError } from '../../wire/error.ts';
 import type { Child, Reaper } from './reaper.ts';
+import { sendSignal } from './send-signal.ts';
 import { fulfilledWithin } from './within.ts';
 
 /** What is kept of each output stream; the largest to expect is an iptables dump, which must fit a message (bytes). */
@@ -141,11 +142,7 @@ function start(reaper: Reaper, argv: readonly Bytes[], options: CommandOptions, 
 
 /** Kills a program that leads its process group, and all in the group; one that has ended does not matter. */
 export function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch (error) {
-    if (!hasErrno(error, 'ESRCH')) throw error;
-  }
+  sendSignal(-pid, 'SIGKILL');
 }
 
 /**

@@ -2,12 +2,8 @@
 import { exitCode } from '../../linux/wait.ts';
 import { KataError } from '../../wire/error.ts';
 import type { grpc } from '../../wire/generated/proto.js';
-import { runCommand } from '../process/command.ts';
+import { runModprobe } from '../process/modprobe.ts';
 import type { Reaper } from '../process/reaper.ts';
-
-const MODPROBE = '/sbin/modprobe';
-/** A module's start-up code may probe hardware (ms). */
-const DEADLINE_MS = 20_000;
 
 /**
  * Loads modules, in their order.
@@ -16,8 +12,7 @@ const DEADLINE_MS = 20_000;
 export async function loadKernelModules(reaper: Reaper, modules: readonly grpc.KernelModule[]): Promise<void> {
   for (const { name, parameters } of modules) {
     if (name === '') throw new KataError('ERR_INTERNAL', 'kernel_modules.name is empty');
-    const argv = [MODPROBE, '-v', name, ...parameters];
-    const { status, stdout, stderr } = await runCommand(reaper, argv, { deadlineMs: DEADLINE_MS });
+    const { status, stdout, stderr } = await runModprobe(reaper, ['-v', name, ...parameters]);
     const code = exitCode(status);
     if (code === 0) continue;
     const said = `stdout: ${stdout.toString('utf8').trim()}, stderr: ${stderr.toString('utf8').trim()}`;

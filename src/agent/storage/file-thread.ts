@@ -1,7 +1,8 @@
 /** The main thread's view of the thread for files. */
-import { Worker, type WorkerOptions } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { KataError } from '../../wire/error.ts';
 import { Mutex } from '../process/mutex.ts';
+import { WORKER_OPTIONS } from '../process/worker-options.ts';
 import type { FileAnswer, FileJobs, FileRequest } from './worker/job.ts';
 
 /** Text of the thread's program where the agent is one file; not there where it runs from its sources. */
@@ -10,20 +11,13 @@ declare const FILE_WORKER_SOURCE: string | undefined;
 /** Threads that hang in the kernel cost memory, and a share that holds up so many will hold up the next one too. */
 const MAX_HANGING = 8;
 
-const OPTIONS: WorkerOptions = {
-  // It has small objects, and parts of a file of up to 4 MiB, which lie outside of V8's heap (MiB).
-  resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
-  // It opens and closes descriptors by system calls of its own.
-  trackUnmanagedFds: false,
-  execArgv: ['--disable-warning=ExperimentalWarning'],
-};
-
 type Argument<Kind extends keyof FileJobs> = Parameters<FileJobs[Kind]>[0];
 type Result<Kind extends keyof FileJobs> = ReturnType<FileJobs[Kind]>;
 
+/** Beside small objects it has parts of a file of up to 4 MiB, which lie outside of V8's heap. */
 function startWorker(): Worker {
-  if (typeof FILE_WORKER_SOURCE === 'string') return new Worker(FILE_WORKER_SOURCE, { ...OPTIONS, eval: true });
-  return new Worker(new URL('./worker/main.ts', import.meta.url), OPTIONS);
+  if (typeof FILE_WORKER_SOURCE === 'string') return new Worker(FILE_WORKER_SOURCE, { ...WORKER_OPTIONS, eval: true });
+  return new Worker(new URL('./worker/main.ts', import.meta.url), WORKER_OPTIONS);
 }
 
 /** Does what may hang, one job at a time. The thread is there from the first job on; its end would give nothing back. */
