@@ -3,8 +3,10 @@
  * the arguments that one understands. Becomes, because the shim waits for the process that it has started and kills it.
  */
 
+import { readFileSync } from 'node:fs';
 import { type FsRequest, type FsSettings, parseFsArguments } from '../host/kata-virtiofsd/arguments.ts';
 import { fsCommand } from '../host/kata-virtiofsd/command.ts';
+import { propagationNote } from '../host/kata-virtiofsd/propagation.ts';
 import { findVirtiofsd, type Virtiofsd } from '../host/virtiofsd.ts';
 import { becomeProgram } from '../linux/exec.ts';
 import { logToSystem } from '../linux/syslog.ts';
@@ -23,10 +25,15 @@ function say(level: 'error' | 'warning', text: string): void {
   logToSystem(level, line);
 }
 
+function settingText({ chosen }: FsSettings, option: string): string | undefined {
+  const value = [...chosen].find(([{ name }]) => name === option)?.[1];
+  return typeof value === 'string' ? value : undefined;
+}
+
 /** Descriptor of the socket, which the program gets beside the standard ones. */
-function socketOf({ chosen }: FsSettings): number[] {
-  const fd = [...chosen].find(([{ name }]) => name === 'fd')?.[1];
-  return typeof fd === 'string' ? [Number(fd)] : [];
+function socketOf(settings: FsSettings): number[] {
+  const fd = settingText(settings, 'fd');
+  return fd === undefined ? [] : [Number(fd)];
 }
 
 function become(program: Virtiofsd, args: readonly string[], keep: readonly number[]): never {
@@ -38,6 +45,9 @@ function start(request: FsRequest, program: Virtiofsd): never {
   if (request.kind === 'ask') become(program, [request.question], []);
   const { args, notes } = fsCommand(request.settings, program.kind);
   for (const note of notes) say('warning', note);
+  const directory = settingText(request.settings, 'shared-dir');
+  const deaf = directory && propagationNote(readFileSync('/proc/self/mountinfo', 'utf8'), directory);
+  if (deaf) say('warning', deaf);
   become(program, args, socketOf(request.settings));
 }
 

@@ -1,4 +1,4 @@
-/** The log of kata-vmm: lines on standard error, which the shim reads, or nobody. */
+/** The log of kata-vmm: lines on standard error, which the shim reads, or nobody; so what matters goes elsewhere, too. */
 
 /** Three levels; the last is written where `-v` was given. */
 export interface Log {
@@ -10,13 +10,22 @@ export interface Log {
 /**
  * A log.
  * @param write takes a line, its end included; must not throw.
+ * @param toSystem takes what is not of the level debug, without a line's end; must not throw.
  * @param verbosity how many times `-v` was given.
  */
-export function makeLog(write: (line: string) => void, verbosity: number): Log {
-  const line = (level: string, text: string): void => write(`kata-vmm[${process.pid}] ${level}: ${text}\n`);
+export function makeLog(
+  write: (line: string) => void,
+  toSystem: (level: 'error' | 'warning', text: string) => void,
+  verbosity: number,
+): Log {
+  const prefix = `kata-vmm[${process.pid}]`;
+  const both = (level: 'error' | 'warning', text: string): void => {
+    write(`${prefix} ${level}: ${text}\n`);
+    toSystem(level, `${prefix} ${text}`);
+  };
   return {
-    error: (text) => line('error', text),
-    warn: (text) => line('warning', text),
-    debug: verbosity > 0 ? (text) => line('debug', text) : () => {},
+    error: (text) => both('error', text),
+    warn: (text) => both('warning', text),
+    debug: verbosity > 0 ? (text) => write(`${prefix} debug: ${text}\n`) : () => {},
   };
 }

@@ -11,6 +11,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { findQemu } from '../host/accelerator.ts';
 import { FOREIGN_SOCKETS_FILE, Guardian, sweepStale } from '../host/guardian.ts';
 import { createStateDirectory, type StateDirectory } from '../host/state/state-dir.ts';
+import { logToSystem } from '../linux/syslog.ts';
 import { KataError } from '../wire/error.ts';
 import { acceleratorInTime } from './accelerator.ts';
 import { ApiServer } from './api/api-server.ts';
@@ -137,7 +138,7 @@ async function main(): Promise<void> {
   }
   // The shim's own directory may be one that must go before us.
   process.chdir('/');
-  const monitor = new Monitor(order.apiSocket, makeLog(write, order.verbosity));
+  const monitor = new Monitor(order.apiSocket, makeLog(write, logToSystem, order.verbosity));
   try {
     await monitor.serve(order.apiSocket);
   } catch (error) {
