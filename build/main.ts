@@ -115,6 +115,14 @@ async function bench(args: readonly string[]): Promise<number> {
   return await node(`bench/${name}.ts`, ...rest);
 }
 
+async function docs(): Promise<number> {
+  await generateProtocol();
+  // It imports what was generated just now.
+  const { writeDocs } = await import('./docs.ts');
+  say(writeDocs() ? 'docs/rpc.md: written' : 'docs/rpc.md: up to date');
+  return 0;
+}
+
 async function main(): Promise<number> {
   const [task, ...args] = process.argv.slice(2);
   switch (task) {
@@ -127,12 +135,14 @@ async function main(): Promise<number> {
     case 'build':
       await build();
       return 0;
+    case 'docs':
+      return await docs();
     case 'bench':
       return await bench(args);
     case 'soak':
       return await bench(['soak', ...args]);
     default:
-      say(`no task ${JSON.stringify(task)}; there are start, test, check, build, bench, soak`);
+      say(`no task ${JSON.stringify(task)}; there are start, test, check, build, docs, bench, soak`);
       return 2;
   }
 }

@@ -133,7 +133,7 @@ function handOver(args) {
 
 const [task = 'start', ...rest] = process.argv.slice(2);
 if (process.platform !== 'linux' || process.arch !== 'x64') stop('this project runs on Linux on x86_64 only, so far');
-// The checks only read sources, on the pinned Node; everything else boots machines.
-installSystemPackages((name) => task !== 'check' || LIBRARY_OF_NODE.includes(name));
+// The checks and the pages only read sources, on the pinned Node; everything else boots machines.
+installSystemPackages((name) => !['check', 'docs'].includes(task) || LIBRARY_OF_NODE.includes(name));
 installNpmPackages();
 handOver([task, ...rest]);

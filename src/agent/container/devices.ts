@@ -23,6 +23,9 @@ const FINDERS: Readonly<Record<string, Find>> = {
 
 const NOT_BUILT: ReadonlySet<string> = new Set(['blk-ccw', 'vfio-pci', 'vfio-pci-gk', 'vfio-ap', 'vfio-ap-cold']);
 
+/** Types of devices that a request may have, and those that Kata knows and we refuse by name. */
+export const DEVICE_TYPES = { served: Object.keys(FINDERS), refused: [...NOT_BUILT] } as const;
+
 /**
  * Checks devices: a container that is promised one and runs without it would fail in odd ways later.
  * @throws KataError (INTERNAL on the wire) for one that is wrong, or that the specification does not have;
