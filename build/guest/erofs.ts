@@ -1,8 +1,7 @@
 /** Makes the read-only root image. */
-import { rm } from 'node:fs/promises';
 import { mustRun } from '../../src/host/program.ts';
 import type { RootTree } from './rootfs.ts';
-import { FILE_TIME, FILESYSTEM_UUID, MKFS_TIMEOUT_MS, requireProgram, writeStage } from './stage.ts';
+import { FILE_TIME, FILESYSTEM_UUID, fromStage, MKFS_TIMEOUT_MS, requireProgram } from './stage.ts';
 
 /** `-x-1`: no extended attributes, which would carry the build machine's security labels. */
 const OPTIONS = ['-x-1', `-T${FILE_TIME}`, `-U${FILESYSTEM_UUID}`, '--all-root', '--quiet'];
@@ -28,10 +27,6 @@ export async function erofsVersion(): Promise<string> {
  * @param image file to be made; `<image>.tree` is used meanwhile.
  */
 export async function writeErofs(tree: RootTree, image: string, packing: ErofsPacking = 'none'): Promise<void> {
-  const stage = `${image}.tree`;
-  await writeStage(tree, stage);
-  await mustRun([requireProgram('mkfs.erofs'), ...OPTIONS, ...PACKING[packing], image, stage], {
-    timeoutMs: MKFS_TIMEOUT_MS,
-  });
-  await rm(stage, { recursive: true });
+  const argv = [requireProgram('mkfs.erofs'), ...OPTIONS, ...PACKING[packing], image];
+  await fromStage(tree, image, (stage) => [...argv, stage]);
 }

@@ -10,7 +10,8 @@ import { DEBIAN_KERNEL_STAGE } from './debian-kernel.ts';
 import { erofsVersion, writeErofs } from './erofs.ts';
 import { inputsUnchanged, recordInputs } from './freshness.ts';
 import { buildInitrd } from './initrd.ts';
-import { fileHash, gatherParts, ownAgent, treeInputs } from './parts.ts';
+import { modulesToLoad } from './kernel.ts';
+import { fileHash, type GuestParts, gatherParts, ownAgent, treeInputs } from './parts.ts';
 import type { RootTree } from './rootfs.ts';
 import { type SizeRow, sizeTable } from './size-table.ts';
 
@@ -25,6 +26,11 @@ export interface BuildOptions {
 }
 
 const INPUT_RECORD = 'image-inputs.json';
+/** File system of the root, and the module for it. */
+const ROOT_TYPE = 'erofs';
+const ROOT_STAGE = 'rootfs';
+/** Roots with other agents, which would push those with ours out of their stage. */
+const FOREIGN_ROOT_STAGE = 'foreign-rootfs';
 
 /**
  * Builds what is missing or out of date.
@@ -52,13 +58,50 @@ async function buildLocked(cache: StageCache, options: BuildOptions): Promise<Gu
     return present;
   }
 
-  const { kernel, tree, busybox, init } = await gatherParts(agent, cache, log);
-  const initrd = await buildInitrd({ kernel, busybox, init }, cache);
-  const { rootfs, wasCached } = await buildRoot(tree, cache);
-  log(`root: ${wasCached ? 'unchanged' : `built, ${seconds()} s so far`}`);
+  const parts = await gatherParts(agent, [ROOT_TYPE], cache, log);
+  const { kernel, tree } = parts;
+  const image = await assemble(parts, cache, ROOT_STAGE, (wasCached) =>
+    log(`root: ${wasCached ? 'unchanged' : `built, ${seconds()} s so far`}`),
+  );
+  await publish(image, cache.directory);
+  await recordInputs(record, [kernel.source.image, ...sources(tree)], root, agent);
+  await cache.prune(['kernel', 'initrd', ROOT_STAGE, DEBIAN_KERNEL_STAGE]);
+  for (const line of await sizeReport(tree, image)) log(line);
+  log(`image: ${image.id.slice(0, 12)} in ${seconds()} s`);
+  return image;
+}
 
+/**
+ * Builds the image with another agent in the place of ours. It stays in the cache and does not become this machine's image.
+ * @param options `agent` is a bundle for Node, or a program, which comes with the libraries that it needs.
+ * @throws KataError as {@link buildImage}.
+ */
+export async function buildForeignImage(
+  options: Omit<BuildOptions, 'agent'> & { readonly agent: string },
+): Promise<GuestImage> {
+  const cache = new StageCache(options.cacheDirectory ?? cacheRoot());
+  const onWait = (): void => options.log('image: another build is running; waiting for it');
+  return await cache.exclusively(async () => {
+    const parts = await gatherParts(options.agent, [ROOT_TYPE], cache, options.log);
+    const image = await assemble(parts, cache, FOREIGN_ROOT_STAGE, () => {});
+    await cache.prune([FOREIGN_ROOT_STAGE]);
+    return image;
+  }, onWait);
+}
+
+/** Makes the three files. @param onRoot called when the root is there. */
+async function assemble(
+  { manifest, kernel, tree, busybox, init }: GuestParts,
+  cache: StageCache,
+  stage: string,
+  onRoot: (wasCached: boolean) => void,
+): Promise<GuestImage> {
+  const modules = modulesToLoad(kernel, [...manifest.modules.boot, ROOT_TYPE]);
+  const initrd = await buildInitrd({ kernel, busybox, init, modules }, cache);
+  const { rootfs, wasCached } = await buildRoot(tree, cache, stage);
+  onRoot(wasCached);
   const hashes = await Promise.all([kernel.kernel, initrd, rootfs].map(fileHash));
-  const image: GuestImage = {
+  return {
     kernel: kernel.kernel,
     initrd,
     rootfs,
@@ -66,12 +109,6 @@ async function buildLocked(cache: StageCache, options: BuildOptions): Promise<Gu
     kernelOrigin: kernel.source.origin,
     id: createHash('sha256').update(hashes.join()).digest('hex'),
   };
-  await publish(image, cache.directory);
-  await recordInputs(record, [kernel.source.image, ...sources(tree)], root, agent);
-  await cache.prune(['kernel', 'initrd', 'rootfs', DEBIAN_KERNEL_STAGE]);
-  for (const line of await sizeReport(tree, image)) log(line);
-  log(`image: ${image.id.slice(0, 12)} in ${seconds()} s`);
-  return image;
 }
 
 function presentImage(directory: string): GuestImage | undefined {
@@ -82,9 +119,13 @@ function presentImage(directory: string): GuestImage | undefined {
   }
 }
 
-async function buildRoot(tree: RootTree, cache: StageCache): Promise<{ rootfs: string; wasCached: boolean }> {
+async function buildRoot(
+  tree: RootTree,
+  cache: StageCache,
+  stage: string,
+): Promise<{ rootfs: string; wasCached: boolean }> {
   const key = stageKey([['mkfs', await erofsVersion()], ...(await treeInputs(tree))]);
-  const { directory, wasCached } = await cache.entry('rootfs', key, (aside) =>
+  const { directory, wasCached } = await cache.entry(stage, key, (aside) =>
     writeErofs(tree, join(aside, 'root.erofs')),
   );
   return { rootfs: join(directory, 'root.erofs'), wasCached };

@@ -12,9 +12,6 @@ const DIRECTORIES = ['bin', 'dev', 'etc', 'lib', 'lib/modules', 'proc', 'root'];
 /** One process of busybox mounts all of a table. */
 const FIRST_MOUNTS = 'proc /proc proc defaults 0 0\ndev /dev devtmpfs nosuid 0 0\n';
 
-/** The init looks for it under this name. */
-const ROOT_NAME = 'root.erofs';
-
 /** What the initrd is made from. */
 export interface InitrdParts {
   readonly kernel: GuestKernel;
@@ -22,9 +19,11 @@ export interface InitrdParts {
   readonly busybox: string;
   /** Path of the init script. */
   readonly init: string;
-  /** What it loads, in that order, as paths below `lib/modules/<version>`; the kernel's `bootModules` where not given. */
-  readonly modules?: readonly string[];
-  /** An erofs image that the init mounts as the root, in the place of a disk. */
+  /** What it loads, in that order, as paths below `lib/modules/<version>`. */
+  readonly modules: readonly string[];
+  /** Likewise, what it loads before those where the command line names a virtio console. */
+  readonly consoleModules?: readonly string[];
+  /** `root.erofs` or `root.squashfs`: the init mounts it as the root in the place of a disk, and takes the type from its name. */
   readonly root?: string;
 }
 
@@ -41,13 +40,14 @@ export async function buildInitrd(parts: InitrdParts, cache: StageCache, stage =
   return join(directory, 'initrd');
 }
 
-async function initrdEntries({ kernel, busybox, init, modules: files, root }: InitrdParts): Promise<CpioEntry[]> {
-  const modules = join(kernel.tree, 'lib/modules', kernel.source.version);
-  const bootModules = files ?? kernel.bootModules;
-  const names = bootModules.map((file) => basename(file));
+async function initrdEntries(parts: InitrdParts): Promise<CpioEntry[]> {
+  const { kernel, busybox, init, modules, consoleModules = [], root } = parts;
   const target = `lib/modules/${kernel.source.version}`;
+  const files = [...new Set([...modules, ...consoleModules])];
   const moduleFiles = await Promise.all(
-    bootModules.map(async (file) => fileEntry(`${target}/${basename(file)}`, await readFile(join(modules, file)))),
+    files.map(async (file) =>
+      fileEntry(`${target}/${basename(file)}`, await readFile(join(kernel.tree, target, file))),
+    ),
   );
   return [
     ...[...DIRECTORIES, target].map((path): CpioEntry => ({ kind: 'directory', path })),
@@ -57,11 +57,16 @@ async function initrdEntries({ kernel, busybox, init, modules: files, root }: In
     { ...fileEntry('init', await readFile(init)), mode: 0o755 },
     fileEntry('etc/fstab-kernel', FIRST_MOUNTS),
     ...moduleFiles,
-    ...(root === undefined ? [] : [fileEntry(ROOT_NAME, await readFile(root))]),
+    ...(root === undefined ? [] : [fileEntry(basename(root), await readFile(root))]),
     // The order is worked out already, so the index says of each module that it needs no other.
-    fileEntry(`${target}/modules.dep`, names.map((name) => `${name}:\n`).join('')),
-    fileEntry('etc/modules', names.length === 0 ? '' : `${names.map(moduleName).join(' ')}\n`),
+    fileEntry(`${target}/modules.dep`, files.map((file) => `${basename(file)}:\n`).join('')),
+    fileEntry('etc/modules', nameLine(modules)),
+    ...(consoleModules.length === 0 ? [] : [fileEntry('etc/console-modules', nameLine(consoleModules))]),
   ];
+}
+
+function nameLine(files: readonly string[]): string {
+  return files.length === 0 ? '' : `${files.map(moduleName).join(' ')}\n`;
 }
 
 function fileEntry(path: string, content: string | Uint8Array): CpioEntry & { readonly kind: 'file' } {

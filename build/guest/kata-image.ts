@@ -9,9 +9,11 @@ import { erofsVersion, writeErofs } from './erofs.ts';
 import { ext4Bytes, ext4Version, writeExt4 } from './ext4.ts';
 import { buildInitrd } from './initrd.ts';
 import { diskBytes, diskHeader, ROOT_START } from './kata-disk.ts';
-import { modulesToLoad } from './kernel.ts';
+import { type GuestKernel, modulesToLoad } from './kernel.ts';
+import { loadOrder, missingModules, type WantedModule } from './modules.ts';
 import { type GuestParts, gatherParts, ownAgent, treeInputs } from './parts.ts';
 import { sizeTable } from './size-table.ts';
+import { squashfsVersion, writeSquashfs } from './squashfs.ts';
 import { MKFS_TIMEOUT_MS } from './stage.ts';
 
 /** The two ways in which Kata's configuration names a guest; one file may name one of them only. */
@@ -22,10 +24,16 @@ export type KataForm = (typeof KATA_FORMS)[number];
 export const KATA_ROOT_TYPES = ['ext4', 'erofs'] as const;
 export type KataRootType = (typeof KATA_ROOT_TYPES)[number];
 
+/** File systems of the archive's root, the best one first. */
+export const KATA_ARCHIVE_TYPES = ['erofs', 'squashfs'] as const;
+export type KataArchiveType = (typeof KATA_ARCHIVE_TYPES)[number];
+
 /** What to build. */
 export interface KataImageOptions {
   readonly forms: readonly KataForm[];
   readonly rootType: KataRootType;
+  /** File system of the archive's root; the best one that the kernel has where it is not given. */
+  readonly archiveType?: KataArchiveType;
   /** Directory that gets the files. */
   readonly output: string;
   readonly log: (line: string) => void;
@@ -59,16 +67,23 @@ export async function buildKataImage(options: KataImageOptions): Promise<readonl
 }
 
 async function buildLocked(cache: StageCache, options: KataImageOptions): Promise<readonly string[]> {
-  const parts = await gatherParts(options.agent ?? ownAgent(), cache, options.log);
+  const parts = await gatherParts(options.agent ?? ownAgent(), rootModules(options), cache, options.log);
   const products: Product[] = [{ name: KATA_FILES.kernel, path: parts.kernel.kernel }];
   if (options.forms.includes('image')) products.push(...(await imageForm(parts, options.rootType, cache)));
-  if (options.forms.includes('initrd')) products.push(await initrdForm(parts, cache));
+  if (options.forms.includes('initrd')) products.push(await initrdForm(parts, options, cache));
   await mkdir(options.output, { recursive: true });
   for (const product of products) await deliver(product, options.output);
   await cache.prune([IMAGE_STAGE, ROOT_STAGE, INITRD_STAGE]);
   const paths = products.map(({ name }) => join(options.output, name));
   for (const line of await sizes(paths)) options.log(line);
   return paths;
+}
+
+/** Modules of the roots' file systems. The kernel of a node may have only one of those of the archive. */
+export function rootModules(options: Pick<KataImageOptions, 'forms' | 'rootType' | 'archiveType'>): WantedModule[] {
+  const { forms, rootType, archiveType } = options;
+  const archive = archiveType ?? KATA_ARCHIVE_TYPES;
+  return [...(forms.includes('image') ? [rootType] : []), ...(forms.includes('initrd') ? [archive] : [])];
 }
 
 async function imageForm(parts: GuestParts, type: KataRootType, cache: StageCache): Promise<readonly Product[]> {
@@ -79,13 +94,13 @@ async function imageForm(parts: GuestParts, type: KataRootType, cache: StageCach
     const path = join(aside, KATA_FILES.image);
     await (type === 'ext4' ? writeExt4Disk(parts, path) : writeErofsDisk(parts, path));
   });
-  const names = [...manifest.modules.boot, ...manifest.modules.memoryRoot];
-  const modules = await modulesToLoad(kernel, names);
+  const modules = modulesToLoad(kernel, [...manifest.modules.boot, ...manifest.modules.memoryRoot, type]);
+  const consoleModules = loadOrder(kernel.index, manifest.modules.console);
   return [
     { name: KATA_FILES.image, path: join(directory, KATA_FILES.image) },
     {
       name: modulesInitrdOf(KATA_FILES.image),
-      path: await buildInitrd({ kernel, busybox, init, modules }, cache, INITRD_STAGE),
+      path: await buildInitrd({ kernel, busybox, init, modules, consoleModules }, cache, INITRD_STAGE),
     },
   ];
 }
@@ -120,20 +135,30 @@ async function writeHeader(path: string, bytes: number): Promise<void> {
 }
 
 /**
- * The root is an erofs image inside the archive, mounted from there: unpacked as files it would take the memory of the
- * machine twice over, and a shim's default is 256 MiB.
+ * The root is an image inside the archive, mounted from there: unpacked as files it would take the memory of the machine twice
+ * over, and a shim's default is 256 MiB.
  */
-async function initrdForm({ manifest, kernel, tree, busybox, init }: GuestParts, cache: StageCache): Promise<Product> {
-  const key = stageKey([['mkfs', await erofsVersion()], ...(await treeInputs(tree))]);
-  const { directory } = await cache.entry(ROOT_STAGE, key, (aside) =>
-    writeErofs(tree, join(aside, 'root.erofs'), 'dense'),
-  );
-  const modules = await modulesToLoad(kernel, [...manifest.modules.boot, ...manifest.modules.fileRoot]);
-  const root = join(directory, 'root.erofs');
-  return {
-    name: KATA_FILES.initrd,
-    path: await buildInitrd({ kernel, busybox, init, modules, root }, cache, INITRD_STAGE),
-  };
+async function initrdForm(parts: GuestParts, options: KataImageOptions, cache: StageCache): Promise<Product> {
+  const { manifest, kernel, tree, busybox, init } = parts;
+  const type = archiveTypeFor(kernel, options);
+  const version = type === 'erofs' ? await erofsVersion() : await squashfsVersion();
+  const name = `root.${type}`;
+  const key = stageKey([['type', type], ['mkfs', version], ...(await treeInputs(tree))]);
+  const { directory } = await cache.entry(ROOT_STAGE, key, async (aside) => {
+    const path = join(aside, name);
+    await (type === 'erofs' ? writeErofs(tree, path, 'dense') : writeSquashfs(tree, path));
+  });
+  const modules = modulesToLoad(kernel, [...manifest.modules.boot, ...manifest.modules.fileRoot, type]);
+  const consoleModules = loadOrder(kernel.index, manifest.modules.console);
+  const initrd = { kernel, busybox, init, modules, consoleModules, root: join(directory, name) };
+  return { name: KATA_FILES.initrd, path: await buildInitrd(initrd, cache, INITRD_STAGE) };
+}
+
+function archiveTypeFor({ index, source }: GuestKernel, { archiveType, log }: KataImageOptions): KataArchiveType {
+  if (archiveType !== undefined) return archiveType;
+  if (missingModules(index, ['erofs']).length === 0) return 'erofs';
+  log(`kata-image: ${source.version} has no erofs: the archive's root is squashfs`);
+  return 'squashfs';
 }
 
 /** Copies it aside and renames it: a machine that has the old file mapped keeps it. Holes stay holes. */

@@ -9,7 +9,14 @@ import { type StageCache, stageKey } from './cache.ts';
 import { debianKernel } from './debian-kernel.ts';
 import { indexModules } from './depmod.ts';
 import type { ModuleList } from './manifest.ts';
-import { chooseModules, loadOrder, missingModules, readModuleIndex } from './modules.ts';
+import {
+  chooseModules,
+  loadOrder,
+  type ModuleIndex,
+  missingModules,
+  readModuleIndex,
+  type WantedModule,
+} from './modules.ts';
 import { unpack } from './unpack.ts';
 import { extractVmlinux, hasPvhEntry } from './vmlinux.ts';
 
@@ -29,8 +36,8 @@ export interface GuestKernel {
   readonly kernel: string;
   /** Holds `lib/modules/<version>` with the chosen modules, unpacked, and an index of just these. */
   readonly tree: string;
-  /** Paths below `lib/modules/<version>` of what the initrd loads, in that order. */
-  readonly bootModules: readonly string[];
+  /** Of the chosen modules, and of what is built in. */
+  readonly index: ModuleIndex;
 }
 
 /** Names a directory with an unpacked kernel package (`boot/vmlinuz-V` and `lib/modules/V`) to be taken instead. */
@@ -44,10 +51,12 @@ const UNUSED_INDEX = /\.bin$|^modules\.(devname|symbols)$/;
 /**
  * The directory named by the environment; else this machine's own kernel where it can be read and has what the guest
  * needs; else Debian's cloud kernel.
+ * @param root modules on the way to the guest's root, beside those of the list.
  * @throws KataError ERR_HOST saying which ways were tried.
  */
 export async function chooseKernel(
   list: ModuleList,
+  root: readonly WantedModule[],
   cache: StageCache,
   log: (line: string) => void,
 ): Promise<KernelSource> {
@@ -56,7 +65,7 @@ export async function chooseKernel(
     log(`kernel: from ${named}, as ${KERNEL_DIRECTORY_VARIABLE} says`);
     return await kernelIn(named);
   }
-  const own = await hostKernel(list);
+  const own = await hostKernel([...list.boot, ...list.required, ...root]);
   if (typeof own !== 'string') return own;
   log(`kernel: not this machine's own (${own}); taking Debian's cloud kernel`);
   const directory = await debianKernel(cache, log);
@@ -64,13 +73,13 @@ export async function chooseKernel(
 }
 
 /** This machine's kernel, or why it cannot be taken. */
-async function hostKernel(list: ModuleList): Promise<KernelSource | string> {
+async function hostKernel(wanted: readonly WantedModule[]): Promise<KernelSource | string> {
   const version = release();
   const modules = `/lib/modules/${version}`;
   const image = await firstReadable([`/boot/vmlinuz-${version}`, `${modules}/vmlinuz`]);
   if (image === undefined) return `no readable vmlinuz of ${version}`;
   try {
-    const missing = missingModules(await readModuleIndex(modules), [...list.boot, ...list.required]);
+    const missing = missingModules(await readModuleIndex(modules), wanted);
     if (missing.length > 0) return `${version} lacks ${missing.join(', ')}`;
     return { origin: 'host', version, image, modules };
   } catch (error) {
@@ -101,14 +110,22 @@ async function firstReadable(paths: readonly string[]): Promise<string | undefin
   return undefined;
 }
 
-/** Unpacks the kernel and the modules that the guest takes. */
-export async function prepareKernel(source: KernelSource, list: ModuleList, cache: StageCache): Promise<GuestKernel> {
-  const choice = chooseModules(await readModuleIndex(source.modules), list);
+/**
+ * Unpacks the kernel and the modules that the guest takes.
+ * @throws KataError ERR_HOST naming modules that are needed and missing.
+ */
+export async function prepareKernel(
+  source: KernelSource,
+  list: ModuleList,
+  root: readonly WantedModule[],
+  cache: StageCache,
+): Promise<GuestKernel> {
+  const files = chooseModules(await readModuleIndex(source.modules), list, root);
   const bzImage = await readFile(source.image);
   const packed = await Promise.all(
-    choice.all.map(async (file) => [file, await readFile(join(source.modules, file))] as const),
+    files.map(async (file) => [file, await readFile(join(source.modules, file))] as const),
   );
-  const key = stageKey([['version', source.version], ['image', bzImage], ['boot', choice.boot.join()], ...packed]);
+  const key = stageKey([['version', source.version], ['image', bzImage], ...packed]);
   const { directory } = await cache.entry('kernel', key, async (aside) => {
     await writeFile(join(aside, 'kernel'), await bootableKernel(bzImage));
     await writeModules(aside, source, packed);
@@ -117,7 +134,7 @@ export async function prepareKernel(source: KernelSource, list: ModuleList, cach
     source,
     kernel: join(directory, 'kernel'),
     tree: directory,
-    bootModules: choice.boot.map(unpackedName),
+    index: await readModuleIndex(join(directory, 'lib/modules', source.version)),
   };
 }
 
@@ -139,8 +156,7 @@ async function bootableKernel(bzImage: Buffer): Promise<Buffer> {
  * Paths below `lib/modules/<version>` of the modules that an initrd loads, in that order.
  * @throws KataError ERR_HOST naming those that the kernel has neither as modules nor built in.
  */
-export async function modulesToLoad({ source, tree }: GuestKernel, names: readonly string[]): Promise<string[]> {
-  const index = await readModuleIndex(join(tree, 'lib/modules', source.version));
+export function modulesToLoad({ source, index }: GuestKernel, names: readonly string[]): string[] {
   const missing = missingModules(index, names);
   if (missing.length > 0) throw new KataError('ERR_HOST', `${source.version} lacks the modules ${missing.join(', ')}`);
   return loadOrder(index, names);

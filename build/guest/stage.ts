@@ -1,5 +1,5 @@
 /** Lays a root out as files, from which a file system is made. */
-import { chmod, constants, copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, constants, copyFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findProgram, mustRun } from '../../src/host/program.ts';
 import { KataError } from '../../src/wire/error.ts';
@@ -60,11 +60,33 @@ export async function writeStage(tree: RootTree, stage: string): Promise<void> {
 }
 
 /**
+ * Makes an image of a tree by a program.
+ * @param image file to be made; `<image>.tree` is used meanwhile.
+ * @param argvOf command line for the directory with the tree's files.
+ * @throws KataError ERR_COMMAND where the program failed.
+ */
+export async function fromStage(
+  tree: RootTree,
+  image: string,
+  argvOf: (stage: string) => readonly string[],
+): Promise<void> {
+  const stage = `${image}.tree`;
+  await writeStage(tree, stage);
+  await mustRun(argvOf(stage), { timeoutMs: MKFS_TIMEOUT_MS });
+  await rm(stage, { recursive: true });
+}
+
+/**
  * Path of a program of administration, which may not be in PATH.
+ * @param packageName what has it, for the message, where that is not what a build needs anyway.
  * @throws KataError ERR_HOST where it is missing.
  */
-export function requireProgram(name: string): string {
+export function requireProgram(name: string, packageName?: string): string {
   const path = findProgram(name, [`/usr/sbin/${name}`, `/sbin/${name}`]);
-  if (path === undefined) throw new KataError('ERR_HOST', `the program ${name} is missing`);
+  if (path === undefined)
+    throw new KataError(
+      'ERR_HOST',
+      `the program ${name} ${packageName === undefined ? '' : `of ${packageName} `}is missing`,
+    );
   return path;
 }

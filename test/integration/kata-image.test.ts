@@ -8,7 +8,7 @@ import { buildKataImage, type KataImageOptions } from '../../build/guest/kata-im
 import { KATA_FILES, modulesInitrdOf } from '../../src/host/kata-image.ts';
 import { cacheRoot } from '../../src/host/paths.ts';
 import { type RestRecordingName, readRestRecording } from '../replay/rest-recording.ts';
-import { bootToCheck, type RootDevice } from './support/kata-machine.ts';
+import { bootToCheck, type KataMachineOptions, type RootDevice } from './support/kata-machine.ts';
 
 const SERVING = 1;
 
@@ -47,14 +47,19 @@ describe("the guest in Kata's forms", () => {
     });
     return to;
   };
-  const boot = (files: string, commandLine: string, device?: RootDevice, script?: string) => {
+  const boot = (
+    files: string,
+    commandLine: string,
+    device?: RootDevice,
+    more: Pick<KataMachineOptions, 'script' | 'isConsoleVirtio'> = {},
+  ) => {
     const image = join(files, KATA_FILES.image);
     return bootToCheck({
       kernel: join(files, KATA_FILES.kernel),
       initrd: device === undefined ? join(files, KATA_FILES.initrd) : modulesInitrdOf(image),
       commandLine,
       ...(device === undefined ? {} : { root: { image, device } }),
-      ...(script === undefined ? {} : { script }),
+      ...more,
     });
   };
 
@@ -79,12 +84,8 @@ describe("the guest in Kata's forms", () => {
     'has its root where the machine has the image as %s, as the shim asks for it',
     async (device, node, flag) => {
       const line = `${recordedLine('2.2.0')} agent.debug_console agent.debug_console_vport=1026`;
-      const { output } = await boot(
-        files,
-        line,
-        device,
-        'grep " / " /proc/mounts; ls /proc/1/exe -l; ls -l /usr/bin/kata-agent',
-      );
+      const script = 'grep " / " /proc/mounts; ls /proc/1/exe -l; ls -l /usr/bin/kata-agent';
+      const { output } = await boot(files, line, device, { script });
       expect(output).toMatch(new RegExp(`^${node} / ext4 ro,`));
       expect(output.split('\n')[0]).toContain(flag);
       expect(output.split('\n')[0]?.includes('dax')).toBe(device !== 'disk');
@@ -113,6 +114,23 @@ describe("the guest in Kata's forms", () => {
     const erofs = await build('erofs', { forms: ['image'], rootType: 'erofs' });
     const line = recordedLine('3.5.0').replace(/rootflags=\S+ ro rootfstype=ext4/, 'rootflags=dax ro rootfstype=erofs');
     expect((await boot(erofs, line, 'nvdimm')).status).toBe(SERVING);
+  });
+
+  it('boots an archive without erofs with the line that the shim 3 has for QEMU', async () => {
+    const squashfs = await build('squashfs', { forms: ['initrd'], archiveType: 'squashfs' });
+    // Beside an archive it names no root there: the kernel then has the archive on a tmpfs, of half the memory.
+    const rest = recordedLine('3.5.0').replace(/root=\S+ rootflags=\S+ ro rootfstype=\S+/, 'console=hvc0 console=hvc1');
+    expect(rest).toContain('console=hvc1');
+    const { status, console, output } = await boot(
+      squashfs,
+      `${rest} agent.debug_console agent.debug_console_vport=1026`,
+      undefined,
+      { isConsoleVirtio: true, script: 'grep " / " /proc/mounts; kata-agent --version' },
+    );
+    expect(status).toBe(SERVING);
+    expect(output).toMatch(/^\S+ \/ squashfs ro,/);
+    expect(output.split('\n')[1]).toMatch(/^kata-agent version \d/);
+    expect(console).toContain('"msg":"announce"');
   });
 
   it('is the same, byte for byte, where it is built from nothing a second time', async () => {

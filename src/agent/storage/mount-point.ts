@@ -10,7 +10,15 @@ import type { Reaper } from '../process/reaper.ts';
 export const SHARE_DEADLINE_MS = 15_000;
 
 /** File systems that answer at once whatever happens outside of the machine. */
-const LOCAL_TYPES: ReadonlySet<string> = new Set(['tmpfs', 'ramfs', 'rootfs', 'devtmpfs', 'overlay', 'erofs']);
+const LOCAL_TYPES: ReadonlySet<string> = new Set([
+  'tmpfs',
+  'ramfs',
+  'rootfs',
+  'devtmpfs',
+  'overlay',
+  'erofs',
+  'squashfs',
+]);
 
 /** What is mounted exactly at `target`, and seen there; a closing slash makes no difference. */
 export function mountedAt(target: string): MountEntry | undefined {

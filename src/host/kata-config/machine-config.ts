@@ -11,6 +11,9 @@ const KIND = 'MachineConfig';
 const ROLE_LABEL = 'machineconfiguration.openshift.io/role';
 const IGNITION = '3.2.0';
 
+/** OpenShift's nodes have the cluster's pull secret there, for kubelet. Podman looks for one in root's home only. */
+const PULL_SECRET = '/var/lib/kubelet/config.json';
+
 /** What the object depends on. */
 export interface MachineConfigOptions {
   readonly name: string;
@@ -123,7 +126,7 @@ export function machineConfig(options: MachineConfigOptions): string {
 function imageUnit(directory: string, builder: string): string {
   const cache = posix.join(directory, 'cache');
   const run = [
-    '/usr/bin/podman run --rm --network=none --security-opt label=disable',
+    `/usr/bin/podman run --rm --authfile=${PULL_SECRET} --network=none --security-opt label=disable`,
     '--volume /usr/lib/modules:/lib/modules:ro',
     `--volume ${directory}:${directory}`,
     `--env KATA_SANDBOX_CACHE=${cache}`,

@@ -26,6 +26,8 @@ export interface KataMachineOptions {
   readonly commandLine: string;
   /** The image, and as what it is there. */
   readonly root?: { readonly image: string; readonly device: RootDevice };
+  /** True for a virtio console in the place of the serial line, as the shim's own QEMU has it. */
+  readonly isConsoleVirtio?: boolean;
   /** A script for the guest's debug console, which the command line must ask for. */
   readonly script?: string;
 }
@@ -56,6 +58,11 @@ function rootArguments(root: KataMachineOptions['root']): string[] {
       ['-object', `${file},share=off`, '-device', 'virtio-pmem-pci,memdev=image'];
 }
 
+function consoleArguments(isVirtio: boolean): string[] {
+  if (!isVirtio) return ['-serial', 'stdio'];
+  return ['-chardev', 'stdio,id=console', '-device', 'virtio-serial-pci', '-device', 'virtconsole,chardev=console'];
+}
+
 function start(options: KataMachineOptions, socketPath: string): ChildProcess {
   const { kernel, initrd, commandLine, root } = options;
   const imageMiB = root === undefined ? 0 : Math.ceil(statSync(root.image).size / (1 << 20));
@@ -64,7 +71,8 @@ function start(options: KataMachineOptions, socketPath: string): ChildProcess {
     ...['-machine', machine.join(','), ...accelerationArguments('tcg'), '-smp', '1'],
     ...['-m', imageMiB === 0 ? `${MEMORY_MIB}M` : `${MEMORY_MIB}M,slots=1,maxmem=${MEMORY_MIB + imageMiB}M`],
     ...['-object', `memory-backend-memfd,id=mem,size=${MEMORY_MIB}M,share=on`],
-    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    ...consoleArguments(options.isConsoleVirtio === true),
     ...['-kernel', kernel, '-initrd', initrd, '-append', commandLine],
     ...rootArguments(root),
     ...['-chardev', `socket,id=vsock,path=${socketPath}`, '-device', 'vhost-user-vsock-pci,chardev=vsock'],

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { chooseModules, missingModules, moduleName, parseModuleIndex } from '../../../../build/guest/modules.ts';
+import {
+  chooseModules,
+  loadOrder,
+  missingModules,
+  moduleName,
+  parseModuleIndex,
+} from '../../../../build/guest/modules.ts';
 
 const INDEX = parseModuleIndex(
   [
@@ -18,6 +24,7 @@ const list = (boot: string[], required: string[] = [], optional: string[] = []) 
   boot,
   memoryRoot: [],
   fileRoot: [],
+  console: [],
   required,
   optional,
 });
@@ -31,10 +38,9 @@ describe('moduleName', () => {
   ])('of %s is %s', (file, name) => expect(moduleName(file)).toBe(name));
 });
 
-describe('chooseModules', () => {
+describe('loadOrder', () => {
   it('puts every module behind what it needs, also what that needs', () => {
-    const { boot } = chooseModules(INDEX, list(['virtio_blk', 'virtiofs']));
-    expect(boot).toEqual([
+    expect(loadOrder(INDEX, ['virtio_blk', 'virtiofs', 'ext4', 'nosuch'])).toEqual([
       'kernel/drivers/virtio/virtio_ring.ko',
       'kernel/drivers/virtio/virtio.ko',
       'kernel/drivers/block/virtio_blk.ko',
@@ -42,16 +48,24 @@ describe('chooseModules', () => {
       'kernel/fs/fuse/virtiofs.ko.xz',
     ]);
   });
+});
 
+describe('chooseModules', () => {
   it('takes what is optional where it is there, and nothing of what is built in', () => {
-    const { boot, all } = chooseModules(INDEX, list(['ext4'], ['libcrc32c'], ['crc32c-intel', 'nosuch']));
-    expect(boot).toEqual([]);
-    expect(all).toEqual(['kernel/crypto/crc32c-intel.ko.zst']);
+    const files = chooseModules(INDEX, list(['ext4'], ['libcrc32c'], ['crc32c-intel', 'nosuch']), []);
+    expect(files).toEqual(['kernel/crypto/crc32c-intel.ko.zst']);
+  });
+
+  it('takes of several for the root each that is there', () => {
+    expect(chooseModules(INDEX, list([]), [['erofs', 'fuse']])).toEqual(['kernel/fs/fuse/fuse.ko.xz']);
   });
 
   it('refuses a kernel without a needed module, and names it', () => {
-    expect(() => chooseModules(INDEX, list(['virtio_blk'], ['overlay', 'veth']))).toThrow(
+    expect(() => chooseModules(INDEX, list(['virtio_blk'], ['overlay', 'veth']), [])).toThrow(
       'the kernel lacks the modules overlay, veth',
+    );
+    expect(() => chooseModules(INDEX, list(['virtio_blk']), ['ext4', ['erofs', 'squashfs']])).toThrow(
+      'the kernel lacks the modules erofs or squashfs',
     );
   });
 });

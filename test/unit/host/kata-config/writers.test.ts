@@ -138,6 +138,9 @@ describe('the objects of a cluster', () => {
     const encoded = file.contents.source.split('base64,')[1];
     expect(Buffer.from(encoded, 'base64').toString('utf8')).toBe(OBJECT.configuration.text);
     const [unit] = config.systemd.units;
+    expect(unit.contents).toMatch(
+      /^ExecStart=\/usr\/bin\/podman run --rm --authfile=\/var\/lib\/kubelet\/config\.json /m,
+    );
     expect(unit.contents).toContain(
       'registry.example/x:1 kata-sandbox kata-image --form initrd --output /var/cache/guest\n',
     );
