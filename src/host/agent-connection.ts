@@ -1,10 +1,10 @@
 /** Reaches the agent of a guest that is still booting. */
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KataError } from '../wire/error.ts';
 import { AgentClient } from '../wire/ttrpc/agent-client.ts';
 import { TtrpcClient } from '../wire/ttrpc/client.ts';
 import { unlessAborted } from './abort.ts';
-import type { VsockConnector } from './vsock/guest-vsock.ts';
 
 /** The agent's port. */
 export const AGENT_PORT = 1024;
@@ -17,6 +17,12 @@ const RETRY_INTERVAL_MS = 10;
  * last as long as the boot may.
  */
 const TRY_TIMEOUT_MS = 1_000;
+
+/** A way to an agent: the ports of a guest, or something that has only the agent's. */
+export interface AgentConnector {
+  /** As VsockConnector.connect, but for the stream's own port. */
+  connect(port: number, timeoutMs: number): Promise<Duplex>;
+}
 
 /** A live connection to an agent. */
 export interface AgentConnection {
@@ -31,7 +37,7 @@ export interface AgentConnection {
  * @throws KataError ERR_BOOT with the last failure where the time is over.
  */
 export async function connectAgent(
-  vsock: VsockConnector,
+  vsock: AgentConnector,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<AgentConnection> {
@@ -53,7 +59,7 @@ export async function connectAgent(
   }
 }
 
-async function tryOnce(vsock: VsockConnector, leftMs: number, signal: AbortSignal): Promise<AgentConnection> {
+async function tryOnce(vsock: AgentConnector, leftMs: number, signal: AbortSignal): Promise<AgentConnection> {
   const connecting = vsock.connect(AGENT_PORT, Math.min(TRY_TIMEOUT_MS, leftMs));
   // One that arrives after we gave up is nobody's.
   const dropLate = (): void => void connecting.then((late) => late.destroy()).catch(() => {});

@@ -16,22 +16,37 @@ import { findVirtiofsd } from './virtiofsd.ts';
 
 /** Size of the memory file system that is every container's `/dev/shm`: Docker's and Kata's default. */
 const SHM_BYTES = 64 << 20;
-/** A guest that serves. */
-export interface BootedGuest {
+
+/** A guest whose agent answers. */
+export interface BootedAgent {
   readonly id: string;
   readonly hostname: string;
   readonly machine: HostMachine;
   readonly connection: AgentConnection;
+}
+
+/** A guest that serves. */
+export interface BootedGuest extends BootedAgent {
   readonly details: grpc.GuestDetailsResponse;
 }
 
 /** Boots a guest and creates the sandbox in it. Where that fails nothing is left. */
 export async function bootGuest(options: SandboxOptions, timeline: Timeline): Promise<BootedGuest> {
+  const booted = await bootAgent(options, timeline);
+  return await orRelease(booted.machine, async () => {
+    const details = await createInGuest(booted.connection, booted.id, booted.hostname);
+    timeline.reach('sandbox created');
+    return { ...booted, details };
+  });
+}
+
+/** Boots a guest up to its agent's first answer. Where that fails nothing is left. */
+export async function bootAgent(options: SandboxOptions, timeline: Timeline): Promise<BootedAgent> {
   const id = checkName('sandbox', options.id ?? randomName());
   const hostname = options.hostname ?? id;
   const size = checkSize(options);
   if (!mayMount()) throw new KataError('ERR_HOST', 'a sandbox needs root: what its containers see is mounted');
-  const image = findImage();
+  const image = options.image ?? findImage();
   const [qemu, virtiofsd] = await Promise.all([findQemu(), findVirtiofsd()]);
   const { accelerator, reason } = await chooseAccelerator(qemu, image, cacheRoot());
   options.onAccelerator?.(`accelerator: ${accelerator.toUpperCase()} (${reason})`);
@@ -48,12 +63,17 @@ export async function bootGuest(options: SandboxOptions, timeline: Timeline): Pr
     onConsoleLine: options.onConsoleLine ?? (() => {}),
   });
   timeline.reach('machine started');
-  try {
+  return await orRelease(machine, async () => {
     const connection = await reachAgent(machine, size.bootTimeoutMs, options.signal);
     timeline.reach('agent ready');
-    const details = await createInGuest(connection, id, hostname);
-    timeline.reach('sandbox created');
-    return { id, hostname, machine, connection, details };
+    return { id, hostname, machine, connection };
+  });
+}
+
+/** Does something with a machine, which is taken back where that fails. */
+async function orRelease<T>(machine: HostMachine, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     const explained = explain(error, machine);
     await machine.release();

@@ -1,6 +1,7 @@
 /** What a caller may ask of a sandbox and of its containers. */
 
 import { KataError } from '../wire/error.ts';
+import type { GuestImage } from './image.ts';
 import type { RootImage } from './image-store/root-image.ts';
 import { EMPTY_CONFIG, type ImageConfig } from './image-store/root-image.ts';
 import type { TerminalSize } from './oci-spec/terminal.ts';
@@ -14,6 +15,8 @@ export interface SandboxOptions {
   readonly id?: string;
   /** Host name of all containers; the sandbox's name where it is absent. */
   readonly hostname?: string;
+  /** What is booted; the image that was built last where it is absent. */
+  readonly image?: GuestImage;
   readonly cpus?: number;
   /** Memory of the machine in MiB. */
   readonly memoryMiB?: number;

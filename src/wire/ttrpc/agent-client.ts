@@ -11,6 +11,9 @@ export type Calls<Service extends ServiceName> = {
   ) => Promise<MethodTypes<(typeof SERVICES)[Service]>[Name]['response']>;
 };
 
+/** What makes the calls: a client, or what stands before one. */
+export type Caller = Pick<TtrpcClient, 'call'>;
+
 /** Calls an agent. There is no deadline but the one that a call's options ask for. */
 export class AgentClient {
   /** The methods of `grpc.AgentService`. */
@@ -18,13 +21,13 @@ export class AgentClient {
   /** The methods of `grpc.Health`. */
   readonly health: Calls<'grpc.Health'>;
 
-  constructor(client: TtrpcClient) {
+  constructor(client: Caller) {
     this.agent = callsOf(client, 'grpc.AgentService');
     this.health = callsOf(client, 'grpc.Health');
   }
 }
 
-function callsOf<Service extends ServiceName>(client: TtrpcClient, service: Service): Calls<Service> {
+function callsOf<Service extends ServiceName>(client: Caller, service: Service): Calls<Service> {
   const methods: readonly AnyMethod[] = Object.values(SERVICES[service]);
   const entries = methods.map(({ name, request, response }) => {
     const call = async (message: object = {}, options: CallOptions = {}): Promise<object> => {
