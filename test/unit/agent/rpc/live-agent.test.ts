@@ -121,9 +121,11 @@ describe('container', () => {
     await withContainer('term', script, async (agent) => {
       await agent.StartContainer({ container_id: 'term' });
       await agent.ReadStdout({ container_id: 'term', len: 100 });
+      const waiting = Promise.all([1, 2, 3].map(() => agent.WaitProcess({ container_id: 'term' })));
+      // Both are answered after the waits have begun: only those who wait at the exit are all told.
       await agent.SignalProcess({ container_id: 'term', signal: 0 });
       await agent.SignalProcess({ container_id: 'term', signal: 15 });
-      const all = await Promise.all([1, 2, 3].map(() => agent.WaitProcess({ container_id: 'term' })));
+      const all = await waiting;
       expect(all.map(({ status }) => status)).toEqual([code, code, code]);
       // The status was asked for first; the output is still there.
       if (last !== '')
