@@ -5,7 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEVICE_TYPES } from '../src/agent/container/devices.ts';
-import { NOT_SERVED, SERVED_NOTES } from '../src/agent/rpc/notes.ts';
+import { NOT_SERVED } from '../src/agent/rpc/not-served.ts';
+import { SERVED_NOTES } from '../src/agent/rpc/notes.ts';
 import { DRIVER_NOTES } from '../src/agent/storage/notes.ts';
 import { STORAGE_DRIVERS } from '../src/agent/storage/storages.ts';
 import { GrpcStatus, KataError } from '../src/wire/error.ts';

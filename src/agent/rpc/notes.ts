@@ -1,11 +1,9 @@
 /**
- * What docs/rpc.md says of each method. The keys follow from the handlers and from the declared methods, so a method that
- * is added, served or dropped does not compile without its line here. `npm run docs` writes the page.
+ * What docs/rpc.md says of each method that is served. The keys follow from the handlers, so one that is added or dropped
+ * does not compile without its line here. `npm run docs` writes the page.
  */
-import type { SERVICES } from '../../wire/services.ts';
-import type { agentHandlers } from './server.ts';
+import type { agentHandlers } from './handlers.ts';
 
-type Declared = keyof (typeof SERVICES)['grpc.AgentService'];
 type Served = keyof ReturnType<typeof agentHandlers>;
 
 /** Served methods, and what a caller may not expect of them. Sections that are named are those of the page. */
@@ -58,14 +56,4 @@ export const SERVED_NOTES: Readonly<Record<Served, string>> = {
   AddSwapPath: '',
   GetVolumeStats: "Bytes, then inodes. Free, not available: the root's reserve counts as free.",
   GetDiagnosticData: '`termination_log` only, else 3. At most 4096 bytes; a file that is not there is empty.',
-};
-
-/** Methods that nobody serves, and why. Each answers UNIMPLEMENTED, which shims take for "this agent cannot do that". */
-export const NOT_SERVED: Readonly<Record<Exclude<Declared, Served>, string>> = {
-  StartTracing: 'The agent sends no traces. Only shims before 2.4 call it, and only with tracing switched on.',
-  StopTracing: 'As `StartTracing`.',
-  MemAgentMemcgSet: 'The guest has no memory agent.',
-  MemAgentCompactSet: 'The guest has no memory agent.',
-  ResizeVolume: 'The guest grows no file systems.',
-  SetPolicy: 'The agent has no policy engine. Shims call it only for a pod or a configuration that has a policy.',
 };

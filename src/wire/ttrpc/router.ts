@@ -22,6 +22,7 @@ type UntypedHandler = (request: object, context: CallContext) => object | Promis
 /** A table of handlers. Methods of a known service that nobody registered answer UNIMPLEMENTED. */
 export class Router {
   readonly #handlers = new Map<string, UntypedHandler>();
+  readonly #reasons = new Map<string, string>();
 
   /** Adds handlers of a service. One that is registered again replaces the former. */
   register<Service extends ServiceName>(service: Service, handlers: Partial<Handlers<Service>>): this {
@@ -30,6 +31,12 @@ export class Router {
       // and the handler by the same name, and Handlers tied the two together.
       if (handler !== undefined) this.#handlers.set(pathOf(service, method), handler as UntypedHandler);
     }
+    return this;
+  }
+
+  /** Adds why methods have no handler: their callers are told. */
+  refuse(service: ServiceName, reasons: Readonly<Record<string, string>>): this {
+    for (const [method, reason] of Object.entries(reasons)) this.#reasons.set(pathOf(service, method), reason);
     return this;
   }
 
@@ -48,9 +55,11 @@ export class Router {
     }
     const descriptor = methods.get(method);
     if (descriptor === undefined) throw new KataError('ERR_UNIMPLEMENTED', `${method} method`);
-    const handler = this.#handlers.get(pathOf(service, method));
+    const path = pathOf(service, method);
+    const handler = this.#handlers.get(path);
     if (handler === undefined) {
-      throw new KataError('ERR_UNIMPLEMENTED', `${pathOf(service, method)} is not supported`);
+      const reason = this.#reasons.get(path);
+      throw new KataError('ERR_UNIMPLEMENTED', `${path} is not supported${reason === undefined ? '' : `: ${reason}`}`);
     }
     const request = decoding(`the request of ${method}`, () => descriptor.request.decode(payload));
     const response = await handler(request, { signal, metadata });

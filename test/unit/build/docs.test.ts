@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { rpcPage } from '../../../build/docs.ts';
 import type { AgentContext } from '../../../src/agent/context.ts';
-import { agentHandlers } from '../../../src/agent/rpc/server.ts';
+import { agentHandlers } from '../../../src/agent/rpc/handlers.ts';
 import { STORAGE_DRIVERS } from '../../../src/agent/storage/storages.ts';
 
 function read(path: string): string {

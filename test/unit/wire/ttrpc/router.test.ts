@@ -45,6 +45,17 @@ describe('Router', () => {
     await expect(new Router().dispatch(call(service, method))).rejects.toMatchObject({ status, message });
   });
 
+  it('says why a method has no handler, and of others nothing', async () => {
+    const router = new Router().refuse('grpc.AgentService', { SetPolicy: 'there is no engine' });
+    await expect(router.dispatch(call('grpc.AgentService', 'SetPolicy'))).rejects.toMatchObject({
+      status: 12,
+      message: '/grpc.AgentService/SetPolicy is not supported: there is no engine',
+    });
+    await expect(router.dispatch(call('grpc.AgentService', 'AddSwap'))).rejects.toMatchObject({
+      message: '/grpc.AgentService/AddSwap is not supported',
+    });
+  });
+
   it('answers UNKNOWN for a request that is not the method’s, and does not run the handler', async () => {
     let ran = false;
     const router = new Router().register('grpc.AgentService', {
