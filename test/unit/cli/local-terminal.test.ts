@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Pty } from './pty.ts';
@@ -41,9 +42,9 @@ describe('the local terminal', () => {
   ] as const)('is as it was after %s', async (signal, code) => {
     const before = await start('wait');
     // setsid waits for the program, which is its only child.
-    const [, pid] = spawnSync('ps', ['-o', 'pid=', '--ppid', `${pty.child.pid}`], { encoding: 'utf8' }).stdout.match(
-      /(\d+)/,
-    ) ?? [undefined, `${pty.child.pid}`];
+    const setsid = pty.child.pid;
+    const child = readFileSync(`/proc/${setsid}/task/${setsid}/children`, 'utf8').trim();
+    const pid = child === '' ? setsid : child;
     process.kill(Number(pid), signal);
     expect((await pty.ended).code).toBe(code);
     expect(mode()).toBe(before);
