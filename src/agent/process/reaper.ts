@@ -16,6 +16,12 @@ const MAX_UNCLAIMED = 512;
  */
 const SWEEP_INTERVAL_MS = 10_000;
 
+/**
+ * Children that are collected in one go. Where orphans end as fast as they are collected, somebody else must have a turn
+ * now and then; and yet they must not become more and more, for zombies count as processes.
+ */
+const BATCH = 64;
+
 /** A child that {@link Reaper.spawn} started. */
 export interface Child {
   readonly pid: number;
@@ -31,6 +37,10 @@ interface Unclaimed {
 
 type Waiter = (status: ExitStatus) => void;
 
+function textOf(status: ExitStatus): string {
+  return status.kind === 'exited' ? `exit code ${status.code}` : `signal ${status.signal}`;
+}
+
 /**
  * Collects children on SIGCHLD and hands each status to whoever waits for that pid. Nothing else in the process may
  * call waitpid, and libuv must have no children.
@@ -40,6 +50,7 @@ export class Reaper {
   readonly #waiters = new Map<number, Waiter[]>();
   readonly #unclaimed = new Map<number, Unclaimed>();
   #sweep: NodeJS.Timeout | undefined;
+  #rest: NodeJS.Immediate | undefined;
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -57,7 +68,9 @@ export class Reaper {
   stop(): void {
     process.off('SIGCHLD', this.#collect);
     clearInterval(this.#sweep);
+    clearImmediate(this.#rest);
     this.#sweep = undefined;
+    this.#rest = undefined;
   }
 
   /**
@@ -97,21 +110,43 @@ export class Reaper {
   }
 
   readonly #collect = (): void => {
-    // Several children's SIGCHLD may arrive as one.
-    for (let ended = waitAny(); ended !== undefined; ended = waitAny()) this.#settle(ended.pid, ended.status);
+    if (this.#rest === undefined) this.#collectSome();
   };
 
-  #settle(pid: number, status: ExitStatus): void {
+  /** Several children's SIGCHLD may arrive as one, so it goes on until there is none. */
+  #collectSome(): void {
+    this.#rest = undefined;
+    const strangers: string[] = [];
+    for (let collected = 0; collected < BATCH; collected += 1) {
+      const ended = waitAny();
+      if (ended === undefined) {
+        this.#tell(strangers);
+        return;
+      }
+      if (!this.#settle(ended.pid, ended.status)) strangers.push(`${ended.pid}: ${textOf(ended.status)}`);
+    }
+    this.#tell(strangers);
+    this.#rest = setImmediate(() => this.#collectSome());
+  }
+
+  /** In one line: a console takes milliseconds for each. */
+  #tell(strangers: readonly string[]): void {
+    if (strangers.length === 0) return;
+    this.#logger.debug({ children: strangers.join(', ') }, 'processes that nobody waits for have ended');
+  }
+
+  /** @returns whether anybody waited for it. */
+  #settle(pid: number, status: ExitStatus): boolean {
     const waiters = this.#waiters.get(pid);
     if (waiters !== undefined) {
       this.#waiters.delete(pid);
       for (const waiter of waiters) waiter(status);
-      return;
+      return true;
     }
-    this.#logger.debug({ 'child-pid': pid, status }, 'a process that nobody waits for ended');
     this.#unclaimed.delete(pid);
     this.#unclaimed.set(pid, { status, at: performance.now() });
     const oldest = this.#unclaimed.keys().next();
     if (this.#unclaimed.size > MAX_UNCLAIMED && oldest.done !== true) this.#unclaimed.delete(oldest.value);
+    return false;
   }
 }

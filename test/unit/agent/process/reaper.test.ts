@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../../src/agent/log/logger.ts';
 import { Reaper } from '../../../../src/agent/process/reaper.ts';
@@ -52,6 +53,30 @@ describe('Reaper', () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     reaper.start();
     expect(await child.ended).toEqual({ kind: 'signaled', signal: 9 });
+  });
+
+  it('gives others their turn between many', async () => {
+    const children = Array.from({ length: 200 }, () => reaper.spawn(shell('exit 1')));
+    const zombies = (): number =>
+      children.filter(({ pid }) => {
+        try {
+          return readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ');
+        } catch {
+          return false;
+        }
+      }).length;
+    await expect.poll(zombies, { timeout: 20_000 }).toBe(200);
+    reaper.start();
+    expect(zombies()).toBeGreaterThan(0);
+    const turns: number[] = [];
+    const look = (): void => {
+      turns.push(zombies());
+      if (turns.at(-1) !== 0) setImmediate(look);
+    };
+    setImmediate(look);
+    await Promise.all(children.map(({ ended }) => ended));
+    await expect.poll(() => turns.at(-1)).toBe(0);
+    expect(turns.length).toBeGreaterThan(2);
   });
 
   it('tells at once that a program cannot be started', () => {
