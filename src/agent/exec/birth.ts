@@ -6,6 +6,7 @@ import { setRlimitOf } from '../../linux/rlimit.ts';
 import { yieldProcessor } from '../../linux/scheduler.ts';
 import type { ExitStatus } from '../../linux/wait.ts';
 import { hasErrno, KataError } from '../../wire/error.ts';
+import { ProcessorWatch } from '../process/processor-watch.ts';
 import type { Reaper } from '../process/reaper.ts';
 import { sendSignal } from '../process/send-signal.ts';
 import { type ExecPhase, execError } from './exec-error.ts';
@@ -109,6 +110,8 @@ export class Birth {
   readonly #collectedElsewhere = new AbortController();
   readonly #marks: Record<string, number> = {};
   #child: Child | undefined;
+  /** Of the child, since there has been nothing for us to do but to let it through, or nothing at all. */
+  #watched: ProcessorWatch | undefined;
   #gone = false;
   #released = false;
   #over = false;
@@ -127,6 +130,11 @@ export class Birth {
     return this.#released;
   }
 
+  /** Whether it is a busy machine that keeps it so long, and not its container: it waits for a processor, or for us. */
+  get isStarved(): boolean {
+    return this.#watched?.isStarved ?? true;
+  }
+
   /**
    * Finds the child, gives it its cgroup, limits and score, and lets it pass the gate. Ends early when the thread has told
    * that there is no child any more.
@@ -139,8 +147,10 @@ export class Birth {
     this.#mark('found-ms');
     await this.#prepare(pid);
     this.#mark('prepared-ms');
+    this.#watched = new ProcessorWatch(`/proc/${pid}`);
     await this.#letThrough(pid);
     this.#mark('released-ms');
+    this.#watched = new ProcessorWatch(`/proc/${pid}`);
     void this.#watch(pid);
   }
 

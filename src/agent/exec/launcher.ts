@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs';
 import { openProcess } from '../../linux/pidfd.ts';
 import { KataError } from '../../wire/error.ts';
 import type { Logger } from '../log/logger.ts';
+import { ProcessorWatch } from '../process/processor-watch.ts';
 import type { Reaper } from '../process/reaper.ts';
 import { fulfilledWithin } from '../process/within.ts';
 import { Birth } from './birth.ts';
@@ -18,6 +19,11 @@ import type { JobResult, LaunchIo, LaunchJob, ThreadKind } from './worker/job.ts
  * stops its new processes (ms).
  */
 const WATCHDOG_MS = 5_000;
+/**
+ * The same where the machine is so busy that the new process, or its thread, gets no processor. Callers give 60 s for the
+ * whole request (ms).
+ */
+const BUSY_WATCHDOG_MS = 55_000;
 /** What a plan asks of the threads. */
 type ThreadPlan = Pick<ExecPlan, 'capabilities' | 'noNewPrivileges'>;
 
@@ -49,10 +55,13 @@ function openTarget(target: ExecTarget): number {
 }
 
 /** An exec whose thread did not come back in time. */
-function tooLate(plan: ExecPlan): KataError {
-  const text = `${plan.args[0] ?? ''} was not executed within ${WATCHDOG_MS} ms and was given up`;
+function tooLate(plan: ExecPlan, ms: number): KataError {
+  const text = `${plan.args[0] ?? ''} was not executed within ${ms} ms and was given up`;
   return new KataError('ERR_DEADLINE', text);
 }
+
+/** What a thread's work has come to. */
+type InTime<T> = { readonly is: 'done'; readonly result: T } | { readonly is: 'late'; readonly ms: number };
 
 type Failed = Extract<JobResult, { kind: 'failed' }>;
 
@@ -107,10 +116,11 @@ export class ExecLauncher implements ExecStarter {
     const container = openTarget(target);
     const slot = await this.#acquire(this.#pool.anyKind() ?? PLAIN, target, container);
     const running = slot.thread.run({ kind: 'user', target: container, user }, () => {});
-    const result = await this.#inTime(slot, container, running, () => {});
-    if (result === undefined) {
-      throw new KataError('ERR_DEADLINE', `the container's users were not read within ${WATCHDOG_MS} ms`);
+    const outcome = await this.#inTime(slot, container, running, () => undefined);
+    if (outcome.is === 'late') {
+      throw new KataError('ERR_DEADLINE', `the container's users were not read within ${outcome.ms} ms`);
     }
+    const { result } = outcome;
     if (result.kind === 'failed') throw errorOf(result);
     if (result.kind !== 'user') throw new KataError('ERR_INTERNAL', 'a thread answered another question');
     return result.user;
@@ -168,13 +178,13 @@ export class ExecLauncher implements ExecStarter {
       this.#logger.debug({ 'container-id': target.id, by: 'launcher', ...times }, 'exec');
       return { result, ended };
     });
-    const outcome = await this.#inTime(slot, job.target, finished, () => birth?.kill());
-    if (outcome === undefined) {
+    const outcome = await this.#inTime(slot, job.target, finished, () => birth);
+    if (outcome.is === 'late') {
       // It may come back in the end, with a child that was killed.
       finished.then(({ result }) => closeMaster(result)).catch(() => {});
-      throw tooLate(plan);
+      throw tooLate(plan, outcome.ms);
     }
-    const { result, ended } = outcome;
+    const { result, ended } = outcome.result;
     const failure = await attended;
     if (failure !== undefined) {
       closeMaster(result);
@@ -187,17 +197,34 @@ export class ExecLauncher implements ExecStarter {
     return { pid: result.pid, ended, master: result.master };
   }
 
-  /** What a thread's work comes to; undefined where that takes too long: the thread is then left behind, its child killed. */
-  async #inTime<T>(slot: Slot, container: number, work: Promise<T>, kill: () => void): Promise<T | undefined> {
+  /**
+   * What a thread's work comes to, where that does not take too long: else the thread is left behind, and its child killed.
+   * @param birth of its child, once that is about to be made.
+   */
+  async #inTime<T>(
+    slot: Slot,
+    container: number,
+    work: Promise<T>,
+    birth: () => Birth | undefined,
+  ): Promise<InTime<T>> {
     const over = work.finally(() => {
       closeSync(container);
       this.#pool.release(slot);
     });
-    if (await fulfilledWithin(over, WATCHDOG_MS)) return over;
-    over.catch(() => {});
-    // First the gate is closed, so that no child can pass it that is made after the kill.
-    this.#pool.setAside(slot);
-    kill();
-    return undefined;
+    const thread = new ProcessorWatch(`/proc/self/task/${slot.thread.thread}`);
+    const isStarved = (): boolean => birth()?.isStarved ?? thread.isStarved;
+    let ms = WATCHDOG_MS;
+    while (!(await fulfilledWithin(over, WATCHDOG_MS))) {
+      if (ms < BUSY_WATCHDOG_MS && isStarved()) {
+        ms += WATCHDOG_MS;
+        continue;
+      }
+      over.catch(() => {});
+      // First the gate is closed, so that no child can pass it that is made after the kill.
+      this.#pool.setAside(slot);
+      birth()?.kill();
+      return { is: 'late', ms };
+    }
+    return { is: 'done', result: await over };
   }
 }
